@@ -1,0 +1,155 @@
+"""Every exception that scorecast raises on purpose.
+
+One tree, so that ``except ScorecastError`` catches all of it::
+
+    ScorecastError
+    ├── ConfigError (ValueError)            options that do not fit together; all problems at once
+    ├── UnknownNameError (LookupError)      a name outside an explicit table
+    ├── MissingExtraError (ImportError)     an optional library is not installed
+    ├── ArtifactError                       the place that a model URI names
+    │   ├── ModelUriError (ValueError)
+    │   └── ArtifactNotFoundError
+    ├── ModelError                          the model directory itself
+    │   ├── MLmodelError
+    │   ├── UnsupportedFlavorError
+    │   ├── ModelLoadError
+    │   └── ModelSaveError
+    ├── ShippingError                       a model on its way to the workers
+    │   └── DigestMismatchError
+    ├── PredictionError                     a batch
+    │   ├── InputMismatchError
+    │   ├── ModelPredictError
+    │   └── OutputMismatchError
+    ├── InputDataError                      the data that a job or command reads
+    ├── OutputError                         the place that a job or command writes
+    │   └── OutputExistsError
+    └── RuntimeEnvironmentError             Java, Python and packages around the run
+        ├── JavaError
+        └── WorkerEnvironmentError
+
+Messages say what failed, the value, what was expected and what to do. They never contain values of
+the user's rows. Every class is built from one message string, so all of them survive pickling
+between a Python worker and the driver.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ScorecastError(Exception):
+    """Base of every error that scorecast raises on purpose."""
+
+
+class ConfigError(ScorecastError, ValueError):
+    """Raised when options are wrong or do not fit together; lists every problem found."""
+
+    @classmethod
+    def from_problems(cls, what: str, problems: list[str]) -> ConfigError:
+        """Build one error from all `problems` found in `what` (``"batch job options"``)."""
+        if len(problems) == 1:
+            return cls(f"Invalid {what}: {problems[0]}")
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        return cls(f"Invalid {what}, {len(problems)} problems:\n{lines}")
+
+
+class UnknownNameError(ScorecastError, LookupError):
+    """Raised when a name is not in the table it is looked up in."""
+
+    @classmethod
+    def from_table(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        """Build the error for `name`, a `what`, that is not among the `known` names."""
+        names = sorted(known)
+        message = f'Unknown {what} "{name}". Known: {", ".join(names)}.{did_you_mean(name, names)}'
+        return cls(message)
+
+
+class MissingExtraError(ScorecastError, ImportError):
+    """Raised when an optional library is needed and not installed; names the pip line."""
+
+
+class ArtifactError(ScorecastError):
+    """Raised when the files that a model URI names cannot be had."""
+
+
+class ModelUriError(ArtifactError, ValueError):
+    """Raised when a model URI cannot be read: unknown scheme, no path, wrong form."""
+
+
+class ArtifactNotFoundError(ArtifactError):
+    """Raised when nothing is stored at the place that a model URI names."""
+
+
+class ModelError(ScorecastError):
+    """Raised when a model directory cannot be used."""
+
+
+class MLmodelError(ModelError):
+    """Raised when the ``MLmodel`` file is missing, is not YAML or has a field of a wrong form."""
+
+
+class UnsupportedFlavorError(ModelError):
+    """Raised when a model has no flavor that scorecast can load."""
+
+
+class ModelLoadError(ModelError):
+    """Raised when the files of a model are there but its flavor cannot load them."""
+
+
+class ModelSaveError(ModelError):
+    """Raised when a model cannot be written."""
+
+
+class ShippingError(ScorecastError):
+    """Raised when a model cannot be brought to a worker."""
+
+
+class DigestMismatchError(ShippingError):
+    """Raised when the files of a model are not the ones that its digest was made from."""
+
+
+class PredictionError(ScorecastError):
+    """Raised when a batch cannot be predicted."""
+
+
+class InputMismatchError(PredictionError):
+    """Raised when data does not fit the inputs or params that a model declares."""
+
+
+class ModelPredictError(PredictionError):
+    """Raised when the model itself raises; the cause is the model's own exception."""
+
+
+class OutputMismatchError(PredictionError):
+    """Raised when a prediction has the wrong number of rows or does not fit the result type."""
+
+
+class InputDataError(ScorecastError):
+    """Raised when the data to predict on is missing or cannot be read."""
+
+
+class OutputError(ScorecastError):
+    """Raised when the output cannot be written."""
+
+
+class OutputExistsError(OutputError):
+    """Raised when the output exists and may not be replaced."""
+
+
+class RuntimeEnvironmentError(ScorecastError):
+    """Raised when the machine or cluster lacks something that a run needs."""
+
+
+class JavaError(RuntimeEnvironmentError):
+    """Raised when no Java that Spark can use is found."""
+
+
+class WorkerEnvironmentError(RuntimeEnvironmentError):
+    """Raised when Python workers lack a package or have another version than the driver."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``' Did you mean "x"?'`` for the closest of the `known` names, or an empty string."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f' Did you mean "{close[0]}"?' if close else ""

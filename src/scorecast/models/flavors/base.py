@@ -1,0 +1,196 @@
+"""The contract between scorecast and a flavor, and the few lines that flavors share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from scorecast.errors import ModelLoadError, ModelSaveError
+from scorecast.models.info import ModelInfo
+
+
+class Predictor(Protocol):
+    """A loaded model. Lives in one process, is never pickled, is called once per batch."""
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        """Predict one batch.
+
+        Runs on a worker (or locally), once per batch, always in one thread.
+
+        Args:
+            data: A pandas DataFrame with a fresh RangeIndex; for a model with a tensor signature a
+                numpy array, or a dict of name to numpy array. First axis: rows, at least one.
+            params: Inference params with their defaults filled in, or None when the model
+                declares none.
+
+        Returns:
+            One prediction per row, in any form that ``worker/outputs.py`` knows.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """What a flavor is given to load from.
+
+    Attributes:
+        directory: The model directory, local, complete and verified.
+        info: What its MLmodel file declares.
+        config: ``model_config`` of the call merged over the one stored with the model.
+    """
+
+    directory: Path
+    info: ModelInfo
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def conf(self, flavor: str) -> Mapping[str, Any]:
+        """Give the keys of one flavor in the MLmodel file; empty when it has none."""
+        return self.info.flavors.get(flavor) or {}
+
+    def path(self, *candidates: str | None) -> Path:
+        """Resolve the first candidate that is not None to a path inside the model directory.
+
+        Raises:
+            ModelLoadError: No candidate is given, or the path leaves the directory or is missing.
+        """
+        relative = next((candidate for candidate in candidates if candidate), None)
+        if relative is None:
+            message = "The MLmodel file does not say which file holds the model. Save it again."
+            raise ModelLoadError(message)
+        resolved = (self.directory / relative).resolve()
+        if not resolved.is_relative_to(self.directory.resolve()):
+            message = (
+                f'The MLmodel file names "{relative}", which lies outside the model directory. '
+                "Nothing outside the directory is loaded; save the model again."
+            )
+            raise ModelLoadError(message)
+        if not resolved.exists():
+            message = (
+                f'The MLmodel file names "{relative}", which is not in the model directory. '
+                "The directory is incomplete: fetch or save it again."
+            )
+            raise ModelLoadError(message)
+        return resolved
+
+
+@dataclass(frozen=True, slots=True)
+class SaveOptions:
+    """What the caller of `scorecast.save_model` asked of the flavor.
+
+    Attributes:
+        serialization_format: Format of the model file, or None for the flavor's default.
+        predict_fn: Name of the method that predicts.
+        input_example: The caller's example input, which some formats are traced with, or None.
+    """
+
+    serialization_format: str | None = None
+    predict_fn: str = "predict"
+    input_example: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFlavor:
+    """What a flavor has written and what the MLmodel file has to say about it.
+
+    Attributes:
+        name: Key of the flavor in the MLmodel file, or None to write python_function alone.
+        conf: Keys of that flavor.
+        pyfunc: Keys of python_function: at least ``loader_module``.
+        requirements: Pip requirements that loading needs, pinned to the installed versions.
+    """
+
+    name: str | None
+    conf: Mapping[str, Any]
+    pyfunc: Mapping[str, Any]
+    requirements: tuple[str, ...]
+
+
+class Flavor(Protocol):
+    """One library's models. Stateless; one instance per process."""
+
+    name: str
+    """Key in the MLmodel file."""
+
+    extra: str
+    """Extra of scorecast that installs the library."""
+
+    packages: tuple[str, ...]
+    """Distributions that a worker needs to load a model; compared by the preflight."""
+
+    def load(self, files: ModelFiles) -> Predictor:
+        """Load a model. Runs once per process and model; may raise anything.
+
+        Raises:
+            MissingExtraError: The library is not installed.
+        """
+        ...
+
+    def recognises(self, model: object) -> bool:
+        """Tell whether `save` takes this object. Runs on the driver; imports no library."""
+        ...
+
+    def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
+        """Write the model's files into an empty `directory`. Runs on the driver.
+
+        Raises:
+            ModelSaveError: The object or an option does not fit.
+        """
+        ...
+
+
+def class_from(model: object, package: str) -> bool:
+    """Tell whether a class of `package` is among the bases of the object's class."""
+    return any(base.__module__.partition(".")[0] == package for base in type(model).__mro__)
+
+
+def pinned(*distributions: str) -> tuple[str, ...]:
+    """Give ``name==version`` for the distributions that are installed."""
+    pins = []
+    for name in distributions:
+        try:
+            pins.append(f"{name}=={version(name)}")
+        except PackageNotFoundError:
+            continue
+    return tuple(pins)
+
+
+def accepts_params(function: Callable[..., Any]) -> bool:
+    """Tell whether a predict function takes a keyword ``params``, as MLflow decides it."""
+    try:
+        return "params" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def choose_format(asked: str | None, *, default: str, known: tuple[str, ...], flavor: str) -> str:
+    """Give the serialization format to write.
+
+    Raises:
+        ModelSaveError: The format is not one that the flavor writes.
+    """
+    chosen = default if asked is None else asked
+    if chosen not in known:
+        message = (
+            f'Flavor "{flavor}" cannot be saved with serialization_format="{chosen}". '
+            f"Choose one of: {', '.join(known)}."
+        )
+        raise ModelSaveError(message)
+    return chosen
+
+
+def refuse_predict_fn(options: SaveOptions, flavor: str) -> None:
+    """Refuse a `predict_fn` other than ``predict`` for flavors that have only that one.
+
+    Raises:
+        ModelSaveError: Another one was asked for.
+    """
+    if options.predict_fn != "predict":
+        message = (
+            f'Flavor "{flavor}" has no predict_fn "{options.predict_fn}"; only "predict" is '
+            "possible. Wrap the model in an object whose predict does what is wanted."
+        )
+        raise ModelSaveError(message)

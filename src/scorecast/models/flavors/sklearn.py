@@ -1,0 +1,125 @@
+"""scikit-learn estimators and pipelines (``mlflow.sklearn``): skops, cloudpickle and pickle."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorecast.errors import ModelLoadError, ModelSaveError
+from scorecast.extras import require
+from scorecast.models.flavors.base import (
+    Flavor,
+    ModelFiles,
+    Predictor,
+    SavedFlavor,
+    SaveOptions,
+    choose_format,
+    class_from,
+    pinned,
+)
+
+_FORMATS = ("cloudpickle", "pickle", "skops")
+# The ones that MLflow's wrapper of scikit-learn models offers.
+_PREDICT_FNS = (
+    "predict",
+    "predict_proba",
+    "predict_log_proba",
+    "predict_joint_log_proba",
+    "score",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _SklearnPredictor:
+    call: Any
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        del params  # scikit-learn's predict functions take none
+        return self.call(data)
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnFlavor:
+    """Loads ``model.skops`` and ``model.pkl``; saves cloudpickle by default, skops on request."""
+
+    name: str = "sklearn"
+    extra: str = "sklearn"
+    packages: tuple[str, ...] = ("scikit-learn",)
+
+    def load(self, files: ModelFiles) -> Predictor:
+        """Load an estimator and bind the predict function that the model names."""
+        require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
+        conf, pyfunc = files.conf(self.name), files.info.pyfunc
+        file = files.path(pyfunc.model_path, conf.get("pickled_model"), pyfunc.data, "model.pkl")
+        model = _load_file(file, conf)
+        call = getattr(model, pyfunc.predict_fn, None)
+        if call is None:
+            message = (
+                f'The model has no method "{pyfunc.predict_fn}", which its MLmodel file names as '
+                f"predict_fn; it is a {type(model).__name__}. Save it with a predict_fn it has."
+            )
+            raise ModelLoadError(message)
+        return _SklearnPredictor(call)
+
+    def recognises(self, model: object) -> bool:
+        """Take every estimator that can predict."""
+        return class_from(model, "sklearn") and hasattr(model, "predict")
+
+    def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
+        """Write the estimator."""
+        sklearn = require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
+        chosen = choose_format(
+            options.serialization_format, default="cloudpickle", known=_FORMATS, flavor=self.name
+        )
+        if options.predict_fn not in _PREDICT_FNS or not hasattr(model, options.predict_fn):
+            offered = [name for name in _PREDICT_FNS if hasattr(model, name)]
+            message = (
+                f'predict_fn="{options.predict_fn}" is not possible for a {type(model).__name__}. '
+                f"Choose one of: {', '.join(offered)}."
+            )
+            raise ModelSaveError(message)
+        file = directory / ("model.skops" if chosen == "skops" else "model.pkl")
+        trusted = _save_file(model, file, chosen)
+        serializers = {"skops": ("skops",), "cloudpickle": ("cloudpickle",), "pickle": ()}
+        return SavedFlavor(
+            name=self.name,
+            conf={
+                "pickled_model": file.name,
+                "serialization_format": chosen,
+                "skops_trusted_types": trusted,
+                "sklearn_version": sklearn.__version__,
+            },
+            pyfunc={
+                "loader_module": "mlflow.sklearn",
+                "model_path": file.name,
+                "predict_fn": options.predict_fn,
+            },
+            requirements=pinned(*self.packages, *serializers[chosen]),
+        )
+
+
+def _load_file(file: Path, conf: Mapping[str, Any]) -> Any:
+    if conf.get("serialization_format") == "skops" or file.suffix == ".skops":
+        skops_io = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
+        return skops_io.load(file, trusted=conf.get("skops_trusted_types"))
+    with file.open("rb") as stream:
+        return pickle.load(stream)  # noqa: S301 - a pickle is what this flavor is; see README
+
+
+def _save_file(model: Any, file: Path, chosen: str) -> list[str] | None:
+    if chosen == "skops":
+        skops_io = require("skops.io", extra="sklearn", needed_for="saving with skops")
+        skops_io.dump(model, file)
+        # The caller holds the live object, so its types are the ones to be trusted again.
+        return sorted(skops_io.get_untrusted_types(file=file))
+    module = require("cloudpickle" if chosen == "cloudpickle" else "pickle", extra="sklearn",
+                     needed_for="saving the model")
+    with file.open("wb") as stream:
+        module.dump(model, stream, protocol=pickle.DEFAULT_PROTOCOL)
+    return None
+
+
+FLAVOR: Flavor = SklearnFlavor()

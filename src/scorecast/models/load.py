@@ -1,0 +1,87 @@
+"""A local model directory -> a loaded model, through the one library that its flavor needs."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from scorecast.errors import ModelLoadError, ScorecastError
+from scorecast.models.code_path import use_code_directory
+from scorecast.models.flavors import flavor_for_loader
+from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor
+from scorecast.models.info import ModelInfo
+
+
+def flavor_of(info: ModelInfo) -> Flavor:
+    """Give the flavor that loads the model.
+
+    Raises:
+        UnsupportedFlavorError: The model has no python_function flavor.
+    """
+    return flavor_for_loader(info.pyfunc.loader_module)
+
+
+def load_predictor(
+    directory: Path, info: ModelInfo, model_config: Mapping[str, Any] | None = None
+) -> Predictor:
+    """Load the model in `directory`, importing its code and its library.
+
+    Runs once per process and model: on the driver for local use, in each Python worker through the
+    worker's model cache.
+
+    Args:
+        directory: Complete model directory.
+        info: What its MLmodel file declares.
+        model_config: Overrides single keys of the ``config`` stored with the model.
+
+    Raises:
+        MissingExtraError: The flavor's library is not installed.
+        ModelLoadError: The library cannot load the files; the cause is its own exception.
+        UnsupportedFlavorError: The model has no python_function flavor.
+    """
+    pyfunc = info.pyfunc
+    flavor = flavor_of(info)
+    files = ModelFiles(directory, info, {**pyfunc.config, **(model_config or {})})
+    if pyfunc.code:
+        use_code_directory(files.path(pyfunc.code))
+    try:
+        return flavor.load(files)
+    except ScorecastError:
+        raise
+    except Exception as error:
+        raise ModelLoadError(_reason(flavor, info, error)) from error
+
+
+def _reason(flavor: Flavor, info: ModelInfo, error: Exception) -> str:
+    text = str(error).strip() or "no message"
+    lines = [f'Cannot load the model with flavor "{flavor.name}": {type(error).__name__}: {text}.']
+    if isinstance(error, ModuleNotFoundError):
+        lines.append(
+            f'The model needs the Python module "{error.name}". Install the package that has it '
+            "on the driver and on every executor, or save the model with code_paths."
+        )
+    elif isinstance(error, pickle.UnpicklingError | EOFError):
+        lines.append("The file is damaged or incomplete: fetch or save the model again.")
+    lines.extend(_version_differences(info))
+    return " ".join(lines)
+
+
+def _version_differences(info: ModelInfo) -> list[str]:
+    differences = []
+    for requirement in info.requirements:
+        name, found, wanted = requirement.partition("==")
+        if not found:
+            continue
+        try:
+            installed = version(name.partition("[")[0])
+        except PackageNotFoundError:
+            differences.append(f"{name} is not installed (saved with {wanted})")
+            continue
+        if installed != wanted:
+            differences.append(f"{name} is {installed} (saved with {wanted})")
+    if not differences:
+        return []
+    return ["What differs from the environment it was saved in: " + "; ".join(differences) + "."]

@@ -1,0 +1,157 @@
+"""Read the ``MLmodel`` file and its neighbours. Imports no MLflow and no model code.
+
+The format is MLflow's, see https://mlflow.org/docs/latest/ml/model/#storage-format. Files of
+MLflow 1.x to 3.x are read; unknown keys are kept, never refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scorecast.errors import ArtifactNotFoundError, MLmodelError
+from scorecast.models.info import InputExample, ModelInfo
+from scorecast.models.signature import parse_signature
+
+MLMODEL = "MLmodel"
+REQUIREMENTS = "requirements.txt"
+REGISTERED_META = "registered_model_meta"
+
+# Keys whose value goes into the field of the same name, unchanged.
+_PLAIN_KEYS = (
+    "model_id",
+    "run_id",
+    "model_uuid",
+    "artifact_path",
+    "mlflow_version",
+    "model_size_bytes",
+    "resources",
+    "auth_policy",
+    "prompts",
+    "databricks_runtime",
+)
+_OTHER_KEYS = (
+    "flavors",
+    "signature",
+    "saved_input_example_info",
+    "utc_time_created",
+    "metadata",
+    "env_vars",
+    "is_signature_from_type_hint",
+    "type_hint_from_example",
+)
+
+
+def read_model_info(directory: Path) -> ModelInfo:
+    """Read what the model in `directory` declares.
+
+    Runs on the driver, once per model. Only text files are read: ``MLmodel``,
+    ``requirements.txt`` and ``registered_model_meta``.
+
+    Raises:
+        ArtifactNotFoundError: The directory does not exist.
+        MLmodelError: It has no ``MLmodel`` file, or that file is broken.
+    """
+    raw = _read_mapping(_mlmodel_file(directory))
+    flavors = raw.get("flavors")
+    if not isinstance(flavors, Mapping) or not flavors:
+        message = (
+            f'"{directory / MLMODEL}" lists no flavors. Expected a mapping under the key '
+            '"flavors", as mlflow.*.save_model and scorecast.save_model write it.'
+        )
+        raise MLmodelError(message)
+    for name, keys in flavors.items():
+        if not isinstance(keys, Mapping):
+            message = f'Flavor "{name}" in "{directory / MLMODEL}" is not a mapping.'
+            raise MLmodelError(message)
+    signature = raw.get("signature")
+    if signature is not None and not isinstance(signature, Mapping):
+        message = f'The signature in "{directory / MLMODEL}" is not a mapping.'
+        raise MLmodelError(message)
+    registered = _read_mapping_if_there(directory / REGISTERED_META)
+    created = raw.get("utc_time_created")
+    version = registered.get("model_version")
+    return ModelInfo(
+        flavors=flavors,
+        signature=None if signature is None else parse_signature(signature),
+        requirements=_read_requirements(directory / REQUIREMENTS),
+        input_example=_input_example(raw.get("saved_input_example_info")),
+        utc_time_created=None if created is None else str(created),
+        metadata=raw.get("metadata") or {},
+        env_vars=tuple(raw.get("env_vars") or ()),
+        signature_from_type_hint=bool(raw.get("is_signature_from_type_hint")),
+        type_hint_from_example=bool(raw.get("type_hint_from_example")),
+        registered_name=registered.get("model_name"),
+        registered_version=None if version is None else str(version),
+        unknown={k: v for k, v in raw.items() if k not in (*_PLAIN_KEYS, *_OTHER_KEYS)},
+        **{key: raw.get(key) for key in _PLAIN_KEYS},
+    )
+
+
+def _mlmodel_file(directory: Path) -> Path:
+    if not directory.exists():
+        message = (
+            f'No model at "{directory}": there is no such directory. Check the path; a model is '
+            f"the directory that holds a file named {MLMODEL}."
+        )
+        raise ArtifactNotFoundError(message)
+    file = directory / MLMODEL
+    if file.is_file():
+        return file
+    if directory.is_file():
+        message = (
+            f'"{directory}" is a file. Give the directory that holds the file {MLMODEL} instead.'
+        )
+        raise MLmodelError(message)
+    nested = sorted(found.parent.name for found in directory.glob(f"*/{MLMODEL}"))
+    hint = (
+        f" Did you mean its sub-directory {', '.join(nested)}?"
+        if nested
+        else " Give the directory that mlflow.*.save_model or scorecast.save_model wrote."
+    )
+    message = f'"{directory}" is not a model: it has no file named {MLMODEL}.{hint}'
+    raise MLmodelError(message)
+
+
+def _read_mapping(file: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = getattr(error, "problem_mark", None)
+        where = "" if place is None else f" at line {place.line + 1}"
+        message = (
+            f'Cannot read "{file}": it is not YAML{where}. Fetch the model again, or save it again.'
+        )
+        raise MLmodelError(message) from error
+    if not isinstance(raw, dict):
+        kind = "empty" if raw is None else f"a {type(raw).__name__}"
+        message = f'Cannot read "{file}": expected a YAML mapping, found {kind}.'
+        raise MLmodelError(message)
+    return raw
+
+
+def _read_mapping_if_there(file: Path) -> dict[str, Any]:
+    return _read_mapping(file) if file.is_file() else {}
+
+
+def _read_requirements(file: Path) -> tuple[str, ...]:
+    if not file.is_file():
+        return ()
+    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _input_example(raw: Mapping[str, Any] | None) -> InputExample | None:
+    if not raw:
+        return None
+    return InputExample(
+        artifact_path=raw["artifact_path"],
+        type=raw.get("type", "json_object"),
+        # MLflow writes the text 'true' here, not a boolean.
+        has_params=str(raw.get("params", "")).lower() == "true",
+        serving_input_path=raw.get("serving_input_path"),
+        raw=raw,
+    )
