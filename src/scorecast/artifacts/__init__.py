@@ -1,0 +1,44 @@
+"""Model URI -> local directory, on the driver.
+
+One file per family of schemes, each with one function ``fetch(uri) -> FetchedModel``. The table of
+schemes is `_FETCHERS`; a new family is one file and one line per scheme. May import `errors`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import cast
+
+from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
+from scorecast.errors import ModelUriError, did_you_mean
+
+# Scheme -> file in this folder; the empty scheme is a plain path.
+_FETCHERS = {
+    "": "local",
+    "file": "local",
+}
+
+
+def fetch_model(uri: str | Path) -> FetchedModel:
+    """Bring the model that `uri` names to a local directory. Runs on the driver, once per call.
+
+    Raises:
+        ModelUriError: The URI cannot be read, or its scheme is not known.
+        ArtifactNotFoundError: Nothing is stored there.
+    """
+    parsed = parse_model_uri(uri)
+    if parsed.scheme not in _FETCHERS:
+        known = sorted(scheme for scheme in _FETCHERS if scheme)
+        message = (
+            f'Unknown model URI scheme "{parsed.scheme}" in "{parsed}". Known schemes: '
+            f"{', '.join(known)}, and plain paths.{did_you_mean(parsed.scheme, known)} Models in "
+            "registries and object stores are fetched first, for example with "
+            '"mlflow artifacts download -u URI -d DIRECTORY".'
+        )
+        raise ModelUriError(message)
+    module = importlib.import_module(f"{__name__}.{_FETCHERS[parsed.scheme]}")
+    return cast(FetchedModel, module.fetch(parsed))
+
+
+__all__ = ["FetchedModel", "ModelUri", "fetch_model", "parse_model_uri"]

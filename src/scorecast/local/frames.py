@@ -1,0 +1,127 @@
+"""Local data in its many forms -> one Arrow batch, so that the worker's conversion serves it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from scorecast.errors import InputMismatchError
+
+
+def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
+    """Give the data as one batch, and whether its columns have names.
+
+    Raises:
+        InputMismatchError: It is of no form that has rows and columns, or a column mixes types.
+    """
+    match data:
+        case pa.RecordBatch():
+            return data, True
+        case pa.Table():
+            return _one_batch(data), True
+        case pd.DataFrame():
+            return _from_frame(data)
+        case pd.Series():
+            return _from_frame(data.to_frame())
+        case np.ndarray():
+            return _from_array(data)
+        case Mapping():
+            return _from_columns(data), True
+        case list() | tuple():
+            return _from_records(data)
+    message = (
+        f"Cannot predict on a {type(data).__name__}. Give a pandas DataFrame, a pyarrow Table or "
+        "RecordBatch, a numpy array, a dict of columns, or a list of records."
+    )
+    raise InputMismatchError(message)
+
+
+def without_signature(data: Any) -> Any:
+    """Give the data as a model without a signature gets it: Arrow as pandas, the rest untouched."""
+    if isinstance(data, pa.Table | pa.RecordBatch):
+        return data.to_pandas(maps_as_pydicts="strict")
+    if isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):
+        return pd.DataFrame(data)
+    return data
+
+
+def _one_batch(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+
+
+def _from_frame(frame: pd.DataFrame) -> tuple[pa.RecordBatch, bool]:
+    names = [str(name) for name in frame.columns]
+    arrays = [_array(frame.iloc[:, i], name) for i, name in enumerate(names)]
+    named = any(isinstance(name, str) for name in frame.columns)
+    return pa.RecordBatch.from_arrays(arrays, names=names), named
+
+
+def _from_array(array: np.ndarray[Any, Any]) -> tuple[pa.RecordBatch, bool]:
+    if array.ndim not in (1, 2):
+        message = (
+            f"The model takes columns, and an array of shape {array.shape} has none. Give an array "
+            "of rows and columns, or a DataFrame."
+        )
+        raise InputMismatchError(message)
+    block = array.reshape(len(array), -1)
+    names = [str(i) for i in range(block.shape[1])]
+    arrays = [_array(pd.Series(block[:, i]), name) for i, name in enumerate(names)]
+    return pa.RecordBatch.from_arrays(arrays, names=names), False
+
+
+def _from_columns(columns: Mapping[Any, Any]) -> pa.RecordBatch:
+    scalars = [
+        value is None or isinstance(value, str | bytes) or np.isscalar(value)
+        for value in columns.values()
+    ]
+    if scalars and all(scalars):
+        columns = {name: [value] for name, value in columns.items()}
+    arrays = [_array(value, str(name)) for name, value in columns.items()]
+    lengths = {str(name): len(array) for name, array in zip(columns, arrays, strict=True)}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name}: {length}" for name, length in lengths.items())
+        message = f"The columns are of different lengths: {listed}."
+        raise InputMismatchError(message)
+    return pa.RecordBatch.from_arrays(arrays, names=list(lengths))
+
+
+def _from_records(records: Sequence[Any]) -> tuple[pa.RecordBatch, bool]:
+    if all(isinstance(record, Mapping) for record in records):
+        names = list(dict.fromkeys(str(name) for record in records for name in record))
+        columns = {name: [record.get(name) for record in records] for name in names}
+        return _from_columns({k: np.array(v, object) if not v else v for k, v in columns.items()}), True
+    if any(isinstance(record, Mapping) for record in records):
+        message = "The list mixes records with other values. Give a dict in every row, or in none."
+        raise InputMismatchError(message)
+    return _from_frame(pd.DataFrame(list(records)))
+
+
+def _array(values: Any, name: str) -> pa.Array:
+    """Convert one column; pandas' missing values become nulls, as they are when pandas writes."""
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        values = values.tolist()
+    try:
+        array = pa.array(_unstacked(values), from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        kinds = sorted({type(value).__name__ for value in values if value is not None})
+        message = (
+            f'Column "{name}" cannot be converted: it holds {", ".join(kinds)} in one column. '
+            "Give every row the same type."
+        )
+        # Arrow's own text holds the value.
+        raise InputMismatchError(message) from (None if isinstance(error, pa.ArrowException) else error)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _unstacked(values: Any) -> Any:
+    """Turn cells that are arrays of several axes into lists, which Arrow can nest."""
+    if not isinstance(values, pd.Series) or values.dtype != object:
+        return values
+    if any(isinstance(value, np.ndarray) and value.ndim > 1 for value in values):
+        return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
+    return values

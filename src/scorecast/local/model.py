@@ -1,0 +1,154 @@
+"""`inspect_model` and `load_model`: one model, here, without Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scorecast.artifacts import FetchedModel, fetch_model
+from scorecast.local.frames import to_batch, without_signature
+from scorecast.local.tensors import check_tensors
+from scorecast.models.flavors.base import Predictor
+from scorecast.models.info import ModelInfo
+from scorecast.models.load import load_predictor
+from scorecast.models.mlmodel import read_model_info
+from scorecast.models.params import complete_params
+from scorecast.models.signature import Signature
+from scorecast.packing import tree_digest
+from scorecast.worker.handle import DirectorySource, ModelHandle
+from scorecast.worker.input_plan import plan_by_name, plan_by_position
+from scorecast.worker.inputs import to_model_input
+from scorecast.worker.predict import call_model
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model that is on this machine and has been inspected, not run.
+
+    Attributes:
+        fetched: Its directory and the URI that it was resolved to.
+        info: What it declares, with `uri` and `digest` filled in.
+    """
+
+    fetched: FetchedModel
+    info: ModelInfo
+
+    @property
+    def digest(self) -> str:
+        """Digest of the model's files."""
+        return str(self.info.digest)
+
+    def local_handle(self, model_config: Mapping[str, Any] | None = None) -> ModelHandle:
+        """Give a handle for use on this machine: the model is loaded from where it stands."""
+        source = DirectorySource(self.fetched.directory)
+        return ModelHandle(self.digest, self.info, source, dict(model_config or {}))
+
+
+def resolve_model(model_uri: str | Path) -> ResolvedModel:
+    """Bring a model here and read what it declares. Runs on the driver; runs no model code.
+
+    Raises:
+        ArtifactError: The URI cannot be read or nothing is stored there.
+        MLmodelError: The directory is not a model.
+    """
+    fetched = fetch_model(model_uri)
+    info = read_model_info(fetched.directory)
+    digest = tree_digest(fetched.directory)
+    return ResolvedModel(fetched, replace(info, uri=str(model_uri), digest=digest))
+
+
+def inspect_model(model_uri: str | Path) -> ModelInfo:
+    """Read everything that a model declares, without importing MLflow or any model code.
+
+    Args:
+        model_uri: Path or URI of a model directory.
+
+    Returns:
+        Flavors, signature, requirements, ids and so on; `digest` is that of the files.
+
+    Raises:
+        ArtifactError: The URI cannot be read or nothing is stored there.
+        MLmodelError: The directory is not a model.
+    """
+    return resolve_model(model_uri).info
+
+
+def load_model(
+    model_uri: str | Path, *, model_config: Mapping[str, Any] | None = None
+) -> LoadedModel:
+    """Load a model into this process.
+
+    Args:
+        model_uri: Path or URI of a model directory.
+        model_config: Overrides single keys of the configuration stored with the model.
+
+    Raises:
+        ArtifactError: The URI cannot be read or nothing is stored there.
+        MLmodelError: The directory is not a model.
+        MissingExtraError: The library of the model's flavor is not installed.
+        ModelLoadError: The library cannot load the model.
+    """
+    resolved = resolve_model(model_uri)
+    predictor = load_predictor(resolved.fetched.directory, resolved.info, model_config)
+    return LoadedModel(resolved.info, predictor)
+
+
+class LoadedModel:
+    """A model in this process, with the signature that its data is held to."""
+
+    def __init__(self, info: ModelInfo, predictor: Predictor) -> None:
+        self.info = info
+        self._predictor = predictor
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
+        """Predict, after bringing `data` to the types that the model declares.
+
+        Columns are matched by name and converted by declared type, exactly as in a Spark job. A
+        model without a signature gets DataFrames, arrays, dicts and lists as they are.
+
+        Args:
+            data: pandas DataFrame, pyarrow Table or RecordBatch, numpy array, dict of columns, or
+                list of records.
+            params: Inference params that the model declares.
+
+        Returns:
+            What the model returns, untouched.
+
+        Raises:
+            InputMismatchError: Columns are missing or of a wrong type, values do not fit, or
+                params are wrong; says precisely which.
+            ModelPredictError: The model itself raised.
+        """
+        signature = self.info.enforced_signature
+        complete = complete_params(signature, params)
+        if signature.inputs is None:
+            given = without_signature(data)
+        else:
+            given = _model_input(signature, data)
+        return call_model(self._predictor, given, complete, rows=_rows(given))
+
+    def __repr__(self) -> str:
+        names = ", ".join(sorted(self.info.flavors))
+        return f"<LoadedModel {self.info.uri} flavors={names} digest={self.info.digest}>"
+
+
+def _model_input(signature: Signature, data: Any) -> Any:
+    if signature.takes_tensors and (tensors := check_tensors(signature, data)) is not None:
+        return tensors
+    batch, named = to_batch(data)
+    plan = (plan_by_name if named else plan_by_position)(signature, batch.schema)
+    given = to_model_input(batch, plan)
+    if isinstance(data, pd.DataFrame) and isinstance(given, pd.DataFrame):
+        given.index = data.index
+    return given
+
+
+def _rows(data: Any) -> int:
+    try:
+        return len(data)
+    except TypeError:
+        return 1

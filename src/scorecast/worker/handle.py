@@ -1,0 +1,79 @@
+"""What a closure captures instead of a model, and the loading of the model behind it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from scorecast.models.flavors.base import Predictor
+from scorecast.models.info import ModelInfo
+from scorecast.models.load import load_predictor
+from scorecast.worker.cache import MODELS
+
+
+class ModelSource(Protocol):
+    """Where a process gets the files of a shipped model. Small, picklable."""
+
+    def directory(self, digest: str) -> Path:
+        """Give a local directory with the verified files of `digest`.
+
+        Runs on a worker, once per process and model.
+
+        Raises:
+            DigestMismatchError: The files are not the ones that were packed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """A model that is used where it stands, on the machine that inspected it."""
+
+    path: Path
+
+    def directory(self, digest: str) -> Path:
+        """Give the directory itself."""
+        del digest
+        return self.path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHandle:
+    """A model on its way: small, picklable, opened on first use in each process.
+
+    Attributes:
+        digest: Digest of the model's files.
+        info: What the model declares.
+        source: Where the files come from.
+        config: ``model_config`` of the call.
+    """
+
+    digest: str
+    info: ModelInfo
+    source: ModelSource
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Key in the worker's cache: the digest, and what else changes the loaded model."""
+        if not self.config:
+            return self.digest
+        config = json.dumps(self.config, sort_keys=True, default=repr)
+        return f"{self.digest}+config:{hashlib.sha256(config.encode()).hexdigest()}"
+
+    def open(self) -> Predictor:
+        """Give the loaded model of this process, loading it if it is not there.
+
+        Raises:
+            ShippingError: The files did not arrive.
+            ModelLoadError: The files cannot be loaded here.
+            MissingExtraError: The flavor's library is not installed here.
+        """
+        return MODELS.get(
+            self.key,
+            lambda: load_predictor(self.source.directory(self.digest), self.info, self.config),
+        )

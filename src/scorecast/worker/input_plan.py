@@ -1,0 +1,169 @@
+"""Which column of a batch becomes which input of the model: decided once, from names and types.
+
+On the driver where the schema of the data is known there, else on the first batch; the words of the
+errors are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import pyarrow as pa
+
+from scorecast.errors import InputMismatchError, did_you_mean
+from scorecast.models.signature import Signature, Spec, SpecType, Tensor
+from scorecast.worker.arrow_types import fits, is_list, readable
+
+Form: TypeAlias = Literal["frame", "tensor", "named_tensors"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """One column of the batch on its way into the model.
+
+    Attributes:
+        source: Position in the batch.
+        name: What the model calls it: a text, or a number where the signature has no names.
+        declared: Declared type, or None when the model declares nothing.
+        required: Whether the signature requires the column; nulls in a column of integers or
+            booleans are possible only where it does not.
+    """
+
+    source: int
+    name: str | int
+    declared: SpecType | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InputPlan:
+    """How batches of one schema become model input.
+
+    Attributes:
+        form: ``frame`` for a pandas DataFrame, ``tensor`` for one numpy array, ``named_tensors``
+            for a dict of them.
+        columns: The columns used, in the order of the signature.
+    """
+
+    form: Form
+    columns: tuple[InputColumn, ...]
+
+
+def plan_by_name(signature: Signature, schema: pa.Schema) -> InputPlan:
+    """Plan for data whose columns are known by name; columns that are not inputs are left out.
+
+    A signature without names, and a model without a signature, take the columns by position.
+
+    Raises:
+        InputMismatchError: Columns are missing or of a wrong type; all of them are named.
+    """
+    names = signature.input_names
+    if not signature.inputs or names is None:
+        return plan_by_position(signature, schema)
+    positions: dict[str, int] = {}
+    problems: list[str] = []
+    for position, name in enumerate(schema.names):
+        if name in positions and name in names:
+            problems.append(f'column "{name}" occurs more than once; rename or drop one')
+        positions.setdefault(name, position)
+    columns: list[InputColumn] = []
+    for spec, name in zip(signature.inputs, names, strict=True):
+        if name in positions:
+            columns.append(InputColumn(positions[name], name, spec.type, spec.required))
+        elif spec.required:
+            free = [column for column in schema.names if column not in names]
+            problems.append(
+                f'column "{name}" ({spec.type}) is missing.{did_you_mean(name, free)}'.rstrip(".")
+            )
+    return _checked(signature, schema, columns, problems)
+
+
+def plan_by_position(signature: Signature, schema: pa.Schema) -> InputPlan:
+    """Plan for data whose columns have no names: the first column is the first input, and so on.
+
+    Optional inputs at the end may be left out.
+
+    Raises:
+        InputMismatchError: The number of columns is wrong, or types are; all of them are named.
+    """
+    if not signature.inputs:
+        unnamed = schema.names == [""] * len(schema.names)
+        return InputPlan(
+            "frame",
+            tuple(
+                InputColumn(position, str(position) if unnamed else name, None)
+                for position, name in enumerate(schema.names)
+            ),
+        )
+    got, specs = len(schema.names), signature.inputs
+    if _is_one_block(specs, schema):
+        blocks = [InputColumn(i, i, specs[0].type, required=True) for i in range(got)]
+        return _checked(signature, schema, blocks, [])
+    least = max((i + 1 for i, spec in enumerate(specs) if spec.required), default=0)
+    if not least <= got <= len(specs):
+        wanted = str(least) if least == len(specs) else f"{least} to {len(specs)}"
+        message = (
+            f"The model takes {wanted} input columns, got {got}. In this order: "
+            f"{_listed(specs)}. Pass exactly these columns, or pass columns with their names."
+        )
+        raise InputMismatchError(message)
+    columns = [
+        InputColumn(i, i if spec.name is None else spec.name, spec.type, spec.required)
+        for i, spec in enumerate(specs[:got])
+    ]
+    return _checked(signature, schema, columns, [])
+
+
+def _is_one_block(specs: Sequence[Spec], schema: pa.Schema) -> bool:
+    """Tell whether scalar columns together are the one tensor that the model takes."""
+    return (
+        len(specs) == 1
+        and isinstance(specs[0].type, Tensor)
+        and len(specs[0].type.shape) > 1
+        and not any(is_list(kind) for kind in schema.types)
+    )
+
+
+def _checked(
+    signature: Signature, schema: pa.Schema, columns: Sequence[InputColumn], problems: list[str]
+) -> InputPlan:
+    for column in columns:
+        got = schema.field(column.source).type
+        if column.declared is not None and not fits(got, column.declared):
+            problems.append(
+                f'column "{_shown(column, schema)}" is {readable(got)}, the model takes '
+                f"{column.declared}{_cast_hint(got, column.declared)}"
+            )
+    specs = signature.inputs or ()
+    if not columns and not problems:
+        problems.append("no input columns are given")
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        message = (
+            f"The data does not fit the inputs of the model:{listed}\nThe model takes: "
+            f"{_listed(specs)}."
+        )
+        raise InputMismatchError(message)
+    if not signature.takes_tensors:
+        return InputPlan("frame", tuple(columns))
+    form: Form = "tensor" if len(specs) == 1 and specs[0].name is None else "named_tensors"
+    return InputPlan(form, tuple(columns))
+
+
+def _shown(column: InputColumn, schema: pa.Schema) -> str | int:
+    return schema.names[column.source] or column.name
+
+
+def _cast_hint(got: pa.DataType, declared: SpecType) -> str:
+    if pa.types.is_floating(got) and str(declared) in ("integer", "long"):
+        return (
+            " (an integer column with nulls becomes double in pandas: declare the input as double, "
+            "or keep the column an integer)"
+        )
+    return "" if isinstance(declared, Tensor) else f'; cast it, for example to "{declared}"'
+
+
+def _listed(specs: Sequence[Spec]) -> str:
+    return ", ".join(map(str, specs))
