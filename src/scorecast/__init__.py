@@ -59,7 +59,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - the module protocol of PEP 562
+def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
     if name not in _HOMES:
         message = f"module {__name__!r} has no attribute {name!r}"

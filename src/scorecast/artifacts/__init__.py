@@ -38,7 +38,7 @@ def fetch_model(uri: str | Path) -> FetchedModel:
         )
         raise ModelUriError(message)
     module = importlib.import_module(f"{__name__}.{_FETCHERS[parsed.scheme]}")
-    return cast(FetchedModel, module.fetch(parsed))
+    return cast("FetchedModel", module.fetch(parsed))
 
 
 __all__ = ["FetchedModel", "ModelUri", "fetch_model", "parse_model_uri"]

@@ -94,7 +94,9 @@ def _from_records(records: Sequence[Any]) -> tuple[pa.RecordBatch, bool]:
     if all(isinstance(record, Mapping) for record in records):
         names = list(dict.fromkeys(str(name) for record in records for name in record))
         columns = {name: [record.get(name) for record in records] for name in names}
-        return _from_columns({k: np.array(v, object) if not v else v for k, v in columns.items()}), True
+        return _from_columns(
+            {k: np.array(v, object) if not v else v for k, v in columns.items()}
+        ), True
     if any(isinstance(record, Mapping) for record in records):
         message = "The list mixes records with other values. Give a dict in every row, or in none."
         raise InputMismatchError(message)
@@ -114,7 +116,9 @@ def _array(values: Any, name: str) -> pa.Array:
             "Give every row the same type."
         )
         # Arrow's own text holds the value.
-        raise InputMismatchError(message) from (None if isinstance(error, pa.ArrowException) else error)
+        raise InputMismatchError(message) from (
+            None if isinstance(error, pa.ArrowException) else error
+        )
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from scorecast.errors import InputMismatchError
 from scorecast.models.signature import Signature, Spec, Tensor
@@ -32,7 +31,7 @@ def check_tensors(signature: Signature, data: Any) -> Any:
             raise InputMismatchError(message)
         array = _checked(specs[0], data)
         return array if specs[0].name is None else {specs[0].name: array}
-    if not isinstance(data, Mapping) or isinstance(data, pd.DataFrame):
+    if not isinstance(data, Mapping):
         return None
     missing = [spec.name for spec in specs if spec.required and spec.name not in data]
     if missing:
@@ -58,7 +57,9 @@ def _checked(spec: Spec, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if array.ndim != len(wanted) or any(
         expected not in (-1, got) for expected, got in zip(wanted, array.shape, strict=False)
     ):
-        message = f"{name} has the shape {array.shape}, the model takes {wanted} (-1 is any length)."
+        message = (
+            f"{name} has the shape {array.shape}, the model takes {wanted} (-1 is any length)."
+        )
         raise InputMismatchError(message)
     dtype = np.dtype(declared.dtype)
     if array.dtype == dtype or dtype.kind in "OSU":

@@ -14,7 +14,7 @@ import yaml
 
 from scorecast.errors import ArtifactNotFoundError, MLmodelError
 from scorecast.models.info import InputExample, ModelInfo
-from scorecast.models.signature import parse_signature
+from scorecast.models.signature_json import parse_signature
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"

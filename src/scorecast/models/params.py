@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 
 from scorecast.errors import InputMismatchError
-from scorecast.models.signature import Object, Param, Scalar, Signature
+from scorecast.models.signature import (
+    AnyValue,
+    Array,
+    ColumnType,
+    Map,
+    Object,
+    Param,
+    Scalar,
+    Signature,
+    SparkVector,
+)
 
 # Declared type -> Python and numpy types whose values convert to it without loss.
 _ACCEPTS: dict[str, tuple[type, ...]] = {
@@ -21,28 +31,14 @@ _ACCEPTS: dict[str, tuple[type, ...]] = {
     "double": (int, float, np.integer, np.floating),
     "string": (str,),
     "binary": (bytes, bytearray),
-    "datetime": (datetime, np.datetime64, str),
-}
-_MAKE: dict[str, Any] = {
-    "boolean": bool,
-    "integer": int,
-    "long": int,
-    "float": float,
-    "double": float,
-    "string": str,
-    "binary": bytes,
-    "datetime": lambda value: (
-        datetime.fromisoformat(value)
-        if isinstance(value, str)
-        else value.item()
-        if isinstance(value, np.datetime64)
-        else value
-    ),
+    "datetime": (date, np.datetime64, str),
 }
 _INTEGER_BITS = {"integer": 32, "long": 64}
 
 
-def complete_params(signature: Signature, params: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def complete_params(
+    signature: Signature, params: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
     """Check `params` and fill in the defaults. Runs on the driver, once per call.
 
     Unknown names and params for a model that declares none are dropped with a warning, as MLflow
@@ -54,13 +50,14 @@ def complete_params(signature: Signature, params: Mapping[str, Any] | None) -> d
     Raises:
         InputMismatchError: Values do not fit their declared types; all of them are named.
     """
-    given = dict(params or {})
+    check_mapping(params)
+    given = {str(name): value for name, value in (params or {}).items()}
     if signature.params is None:
         if given:
-            _warn(f"The model declares no params; ignored: {', '.join(sorted(map(str, given)))}.")
+            _warn(f"The model declares no params; ignored: {', '.join(sorted(given))}.")
         return None
     declared = {param.name: param for param in signature.params}
-    if unknown := sorted(str(name) for name in given if name not in declared):
+    if unknown := sorted(given.keys() - declared.keys()):
         listed = ", ".join(declared) or "none"
         _warn(f"Ignored params {', '.join(unknown)}; the model declares: {listed}.")
     complete: dict[str, Any] = {}
@@ -68,7 +65,7 @@ def complete_params(signature: Signature, params: Mapping[str, Any] | None) -> d
     for name, param in declared.items():
         value = given.get(name, param.default)
         try:
-            complete[name] = _convert(param, value)
+            complete[name] = convert_param(param, value)
         except (TypeError, ValueError, OverflowError) as error:
             problems.append(f"{name}: {error}")
     if problems:
@@ -77,7 +74,25 @@ def complete_params(signature: Signature, params: Mapping[str, Any] | None) -> d
     return complete
 
 
-def _convert(param: Param, value: Any) -> Any:
+def check_mapping(params: object) -> None:
+    """Refuse params that are not a mapping of names to values.
+
+    Raises:
+        InputMismatchError: They are something else; None is fine.
+    """
+    if params is not None and not isinstance(params, Mapping):
+        message = f"params must be a dict of name to value, got {type(params).__name__}."
+        raise InputMismatchError(message)
+
+
+def convert_param(param: Param, value: Any) -> Any:
+    """Convert one value to the declared type: a Python value, a list of them or a dict.
+
+    Raises:
+        TypeError: The value is of a type that does not convert without loss.
+        ValueError: A text is not the ISO form of a date or time.
+        OverflowError: A number does not fit.
+    """
     if value is None and param.default is None:
         return None
     if param.shape is None:
@@ -90,20 +105,101 @@ def _convert(param: Param, value: Any) -> Any:
 
 def _convert_one(kind: Scalar | Object, value: Any) -> Any:
     if isinstance(kind, Object):
-        if not isinstance(value, Mapping):
-            message = f"expected {kind}, got {type(value).__name__}"
-            raise TypeError(message)
+        _check(kind, value, required=True)
         return dict(value)
-    is_bool = isinstance(value, bool | np.bool_)
-    if not isinstance(value, _ACCEPTS[kind.name]) or (is_bool and kind.name != "boolean"):
+    return _convert_scalar(kind, value)
+
+
+def _convert_scalar(kind: Scalar, value: Any) -> Any:
+    if not _is_accepted(kind, value):
         message = f"expected {kind}, got {type(value).__name__}"
         raise TypeError(message)
-    made = _MAKE[kind.name](value)
-    bits = _INTEGER_BITS.get(kind.name)
-    if bits is not None and not -(2 ** (bits - 1)) <= made < 2 ** (bits - 1):
+    match kind.name:
+        case "boolean":
+            return bool(value)
+        case "integer" | "long":
+            return _whole_number(kind, int(value))
+        case "float" | "double":
+            return float(value)
+        case "string":
+            return str(value)
+        case "binary":
+            return bytes(value)
+        case "datetime":
+            return _moment(value)
+
+
+def _is_accepted(kind: Scalar, value: object) -> bool:
+    # To Python, True is an int.
+    is_bool = isinstance(value, bool | np.bool_)
+    return isinstance(value, _ACCEPTS[kind.name]) and is_bool == (kind.name == "boolean")
+
+
+def _whole_number(kind: Scalar, value: int) -> int:
+    bits = _INTEGER_BITS[kind.name]
+    if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
         message = f"does not fit into {kind} ({bits} bits)"
         raise OverflowError(message)
-    return made
+    return value
+
+
+def _moment(value: date | np.datetime64 | str) -> date:
+    """Give a datetime, or a date where the value has no time of day, as MLflow does."""
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return datetime.fromisoformat(value)
+    if isinstance(value, np.datetime64):
+        # Finer than microseconds, numpy gives a bare number.
+        unit = np.datetime_data(value.dtype)[0]
+        fine = value.astype("datetime64[us]") if unit in ("ns", "ps", "fs", "as") else value
+        made = fine.item()
+        if not isinstance(made, date):
+            message = "expected datetime, got NaT"
+            raise TypeError(message)
+        return made
+    return value
+
+
+def _check(kind: ColumnType, value: Any, *, required: bool) -> None:
+    """Check a nested value; it reaches the model as it was given."""
+    if value is None and not required:
+        return
+    match kind:
+        case AnyValue() | SparkVector():
+            return
+        case Scalar():
+            _convert_scalar(kind, value)
+        case Array(items) if isinstance(value, list | tuple | np.ndarray):
+            for item in value:
+                _check(items, item, required=required)
+        case Map(values) if isinstance(value, Mapping):
+            for item in value.values():
+                _check(values, item, required=required)
+        case Object() if isinstance(value, Mapping):
+            _check_members(kind, value)
+        case Array() | Map() | Object():
+            message = f"expected {kind}, got {type(value).__name__}"
+            raise TypeError(message)
+
+
+def _check_members(kind: Object, value: Mapping[str, Any]) -> None:
+    members = {member.name: member for member in kind.properties}
+    if unknown := sorted(str(name) for name in value if name not in members):
+        message = f"unknown members {', '.join(unknown)}; it has: {', '.join(members)}"
+        raise TypeError(message)
+    for name, member in members.items():
+        if name not in value:
+            if member.required:
+                message = f'the member "{name}" ({member.type}) is missing'
+                raise TypeError(message)
+            continue
+        try:
+            _check(member.type, value[name], required=member.required)
+        except (TypeError, ValueError, OverflowError) as error:
+            message = f'member "{name}": {error}'
+            raise TypeError(message) from None
 
 
 def _warn(message: str) -> None:

@@ -18,7 +18,8 @@ from scorecast.models.flavors import flavor_for_model
 from scorecast.models.flavors.base import SavedFlavor, SaveOptions
 from scorecast.models.info import PYFUNC
 from scorecast.models.mlmodel import MLMODEL, REQUIREMENTS
-from scorecast.models.signature import Signature, dump_signature
+from scorecast.models.signature import Signature
+from scorecast.models.signature_json import dump_signature
 
 # The format written is the one of this MLflow release; its readers decide by this version.
 _FORMAT_VERSION = "3.17.2"

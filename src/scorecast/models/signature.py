@@ -1,22 +1,19 @@
-"""What a model declares about its inputs, outputs and params: values, and their JSON form.
+"""What a model declares about its inputs, outputs and params: plain values.
 
-The JSON is the one that MLflow writes into the ``signature`` key of an ``MLmodel`` file (see
-https://mlflow.org/docs/latest/ml/model/signatures/). Reading it imports no MLflow.
+Their JSON form is in `signature_json`.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args
+from typing import Any, Literal, TypeAlias, cast, get_args
 
-from scorecast.errors import MLmodelError
+import numpy as np
 
 ScalarName: TypeAlias = Literal[
     "boolean", "integer", "long", "float", "double", "string", "binary", "datetime"
 ]
-_T = TypeVar("_T")
 
 SCALAR_NAMES: tuple[str, ...] = get_args(ScalarName)
 
@@ -57,9 +54,7 @@ class Object:
     properties: tuple[Property, ...]
 
     def __str__(self) -> str:
-        inner = ", ".join(
-            f"{p.name}{'' if p.required else '?'}: {p.type}" for p in self.properties
-        )
+        inner = ", ".join(f"{p.name}{'' if p.required else '?'}: {p.type}" for p in self.properties)
         return f"object<{inner}>"
 
 
@@ -169,144 +164,27 @@ def _names(specs: Sequence[Spec] | None) -> tuple[str, ...] | None:
     if not specs:
         return None
     names = [spec.name for spec in specs]
-    return None if None in names else tuple(cast(list[str], names))
+    return None if None in names else tuple(cast("list[str]", names))
 
 
-# --- JSON -> values -------------------------------------------------------------------------------
+def column_names(labels: Sequence[Any]) -> list[str | None]:
+    """Give the names of columns by their labels; pandas and MLflow know labels that are not text.
+
+    The numbers 0, 1, 2 ... are how pandas numbers the columns of a frame without names: the model
+    knows such columns by position, so they have no name.
+    """
+    if list(labels) == list(range(len(labels))):
+        return [None] * len(labels)
+    return [None if label is None else str(label) for label in labels]
 
 
-def parse_signature(raw: Mapping[str, Any]) -> Signature:
-    """Read the ``signature`` mapping of an MLmodel file.
-
-    Args:
-        raw: Mapping with the keys ``inputs``, ``outputs`` and ``params``; each is a JSON text, an
-            already parsed list, None or absent.
+def tensor_dtype(dtype: Any) -> str:
+    """Give the name by which MLflow writes a numpy dtype; texts and bytes have no length in it.
 
     Raises:
-        MLmodelError: A part is not JSON, or has a type that is not known.
+        TypeError: There is no such dtype, or no name from which numpy makes it again.
     """
-    return Signature(
-        inputs=_parse_list(raw.get("inputs"), "inputs", _parse_spec),
-        outputs=_parse_list(raw.get("outputs"), "outputs", _parse_spec),
-        params=_parse_list(raw.get("params"), "params", _parse_param),
-    )
-
-
-def _parse_list(raw: Any, part: str, parse: Callable[[Any], _T]) -> tuple[_T, ...] | None:
-    if raw is None:
-        return None
-    try:
-        items = json.loads(raw) if isinstance(raw, str) else raw
-        # A tensor signature of one unnamed tensor is written as a bare object by old versions.
-        return tuple(parse(item) for item in (items if isinstance(items, list) else [items]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
-        message = (
-            f"Cannot read the {part} of the model signature: {reason}. Expected the JSON list that "
-            "MLflow writes; save the model again or correct the MLmodel file."
-        )
-        raise MLmodelError(message) from error
-
-
-def _required(raw: Mapping[str, Any]) -> bool:
-    if "required" in raw:
-        return bool(raw["required"])
-    return not raw.get("optional", False)
-
-
-def _parse_spec(raw: Mapping[str, Any]) -> Spec:
-    return Spec(type=_parse_spec_type(raw), name=raw.get("name"), required=_required(raw))
-
-
-def _parse_spec_type(raw: Mapping[str, Any]) -> SpecType:
-    if raw["type"] == "tensor":
-        tensor = raw["tensor-spec"]
-        return Tensor(str(tensor["dtype"]), tuple(int(n) for n in tensor["shape"]))
-    return _parse_type(raw)
-
-
-def _parse_type(raw: Mapping[str, Any]) -> ColumnType:
-    kind = raw["type"]
-    if kind in SCALAR_NAMES:
-        return Scalar(kind)
-    match kind:
-        case "array":
-            return Array(_parse_type(raw["items"]))
-        case "object":
-            members = (
-                Property(name, _parse_type(member), _required(member))
-                for name, member in raw["properties"].items()
-            )
-            return Object(tuple(sorted(members, key=lambda member: member.name)))
-        case "map":
-            return Map(_parse_type(raw["values"]))
-        case "any":
-            return AnyValue()
-        case "sparkml_vector":
-            return SparkVector()
-    message = f'type "{kind}" is not one that MLflow writes'
-    raise ValueError(message)
-
-
-def _parse_param(raw: Mapping[str, Any]) -> Param:
-    shape = raw.get("shape")
-    kind = _parse_type({**raw, "type": raw.get("type", raw.get("dtype"))})
-    if not isinstance(kind, Scalar | Object):
-        message = f'param "{raw["name"]}" has type "{kind}"'
-        raise TypeError(message)
-    return Param(raw["name"], kind, raw["default"], None if shape is None else tuple(shape))
-
-
-# --- values -> JSON -------------------------------------------------------------------------------
-
-
-def dump_signature(signature: Signature) -> dict[str, str | None]:
-    """Give the ``signature`` mapping of an MLmodel file, as MLflow writes it."""
-    return {
-        "inputs": _dump_list(signature.inputs, _dump_spec),
-        "outputs": _dump_list(signature.outputs, _dump_spec),
-        "params": _dump_list(signature.params, _dump_param),
-    }
-
-
-def _dump_list(items: tuple[_T, ...] | None, dump: Callable[[_T], dict[str, Any]]) -> str | None:
-    return None if items is None else json.dumps([dump(item) for item in items])
-
-
-def _dump_spec(spec: Spec) -> dict[str, Any]:
-    raw: dict[str, Any]
-    if isinstance(spec.type, Tensor):
-        raw = {
-            "type": "tensor",
-            "tensor-spec": {"dtype": spec.type.dtype, "shape": list(spec.type.shape)},
-        }
-    else:
-        raw = {**_dump_type(spec.type), "required": spec.required}
-    return raw if spec.name is None else {**raw, "name": spec.name}
-
-
-def _dump_type(kind: ColumnType) -> dict[str, Any]:
-    match kind:
-        case Scalar(name):
-            return {"type": name}
-        case Array(items):
-            return {"type": "array", "items": _dump_type(items)}
-        case Object(properties):
-            members = {p.name: {**_dump_type(p.type), "required": p.required} for p in properties}
-            return {"type": "object", "properties": members}
-        case Map(values):
-            return {"type": "map", "values": _dump_type(values)}
-        case AnyValue():
-            return {"type": "any"}
-        case SparkVector():
-            return {"type": "sparkml_vector"}
-
-
-def _dump_param(param: Param) -> dict[str, Any]:
-    shape = None if param.shape is None else list(param.shape)
-    return {
-        "name": param.name,
-        "default": param.default,
-        "shape": shape,
-        **_dump_type(param.type),
-    }
+    given = np.dtype(dtype)
+    name: str = {"U": "str", "S": "bytes"}.get(given.kind, given.name)
+    np.dtype(name)
+    return name

@@ -84,17 +84,17 @@ def fits(got: pa.DataType, declared: SpecType) -> bool:
 
 def is_list(kind: pa.DataType) -> bool:
     """Tell whether a type is one of Arrow's list types with offsets or of fixed size."""
-    return pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind)
+    return bool(pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind))
 
 
 def is_text(kind: pa.DataType) -> bool:
     """Tell whether a type is one of Arrow's text types."""
-    return pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind)
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_string_view(kind))
 
 
 def is_bytes(kind: pa.DataType) -> bool:
     """Tell whether a type is one of Arrow's binary types."""
-    return (
+    return bool(
         pt.is_binary(kind)
         or pt.is_large_binary(kind)
         or pt.is_fixed_size_binary(kind)

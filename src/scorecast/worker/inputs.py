@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorecast.errors import InputMismatchError
-from scorecast.models.signature import ColumnType, Scalar, Tensor
+from scorecast.models.signature import Scalar, Tensor
 from scorecast.worker.arrow_types import ARROW_SCALARS, arrow_type, is_list, readable
 from scorecast.worker.input_plan import InputColumn, InputPlan
 
@@ -128,7 +128,9 @@ def _datetimes(array: pa.Array, column: InputColumn) -> Any:
     return _cast(array, pa.timestamp("ns"), column).to_pandas()
 
 
-def _tensor(arrays: list[pa.Array], columns: list[InputColumn] | tuple[InputColumn, ...]) -> NDArray:
+def _tensor(
+    arrays: list[pa.Array], columns: list[InputColumn] | tuple[InputColumn, ...]
+) -> NDArray:
     declared = columns[0].declared
     if not isinstance(declared, Tensor):
         message = f"Input {columns[0].name} is {declared}, not a tensor."

@@ -111,7 +111,9 @@ def _nested(values: np.ndarray[Any, Any], wanted: pa.DataType, field: str | None
         )
         raise OutputMismatchError(message)
     inner = values.reshape(-1, *values.shape[2:]) if values.size else values.reshape(0)
-    flat = to_array(inner, wanted.value_type if inner.ndim <= 1 or values.size else pa.null(), field)
+    flat = to_array(
+        inner, wanted.value_type if inner.ndim <= 1 or values.size else pa.null(), field
+    )
     if not values.size:
         flat = pa.nulls(0, wanted.value_type)
     offsets = np.arange(values.shape[0] + 1, dtype=np.int64) * values.shape[1]

@@ -46,7 +46,8 @@ def to_predictions(prediction: Any, rows: int, wanted: pa.DataType) -> pa.Array:
         result = to_array(_only_column(columns, wanted), wanted)
     if len(result) != rows:
         raise _wrong_count(prediction, len(result), rows)
-    return result
+    # Names and nullability of inner fields may differ, which Spark minds.
+    return result if result.type == wanted else result.cast(wanted)
 
 
 def _columns(prediction: Any, rows: int) -> dict[str, Any]:

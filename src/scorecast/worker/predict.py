@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorecast.errors import InputMismatchError, ModelPredictError, ScorecastError
+from scorecast.errors import ModelPredictError, ScorecastError
 from scorecast.models.flavors.base import Predictor
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
@@ -82,26 +82,3 @@ def call_model(
             "The traceback above shows where; try the same rows with load_model(...).predict."
         )
         raise ModelPredictError(message) from error
-
-
-def append_predictions(
-    batches: Iterable[pa.RecordBatch], plan: PredictPlan, keep: tuple[int, ...], schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    """Predict batch by batch and give the kept columns followed by the predictions.
-
-    Args:
-        batches: Batches with the columns of the plan and the kept ones.
-        plan: What to predict.
-        keep: Positions of the columns to keep.
-        schema: Schema of the batches to give: kept columns, then the prediction.
-    """
-    for batch, predictions in predict_batches(batches, plan):
-        columns = [*(batch.column(position) for position in keep), predictions]
-        try:
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
-        except (pa.ArrowInvalid, TypeError) as error:
-            message = (
-                f"The columns of a batch are {batch.schema.types}, which is not what the driver "
-                f"planned for: {schema.types}."
-            )
-            raise InputMismatchError(message) from error

@@ -112,14 +112,20 @@ class SavedFlavor:
 class Flavor(Protocol):
     """One library's models. Stateless; one instance per process."""
 
-    name: str
-    """Key in the MLmodel file."""
+    @property
+    def name(self) -> str:
+        """Key in the MLmodel file."""
+        ...
 
-    extra: str
-    """Extra of scorecast that installs the library."""
+    @property
+    def extra(self) -> str:
+        """Extra of scorecast that installs the library."""
+        ...
 
-    packages: tuple[str, ...]
-    """Distributions that a worker needs to load a model; compared by the preflight."""
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Distributions that a worker needs to load a model; compared by the preflight."""
+        ...
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load a model. Runs once per process and model; may raise anything.

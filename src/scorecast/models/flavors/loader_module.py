@@ -76,13 +76,19 @@ def _import_loader(name: str) -> Any:
         top = name.partition(".")[0]
         if error.name is None or error.name.partition(".")[0] != top:
             raise
-        if top == "mlflow":
+        if error.name == "mlflow":
             message = (
                 f'A model with the loader "{name}" needs MLflow, which is not installed here. '
                 "Install it on the driver and on every executor: "
                 'pip install "scorecast[mlflow]"'
             )
             raise MissingExtraError(message) from error
+        if top == "mlflow":
+            message = (
+                f'The installed MLflow has no module "{error.name}", which loads this model. '
+                "Install the version that saved the model on the driver and on every executor."
+            )
+            raise ModelLoadError(message) from error
         message = (
             f'The loader module "{name}" of the model was not found: it is neither in the code '
             "directory of the model nor installed. Save the model with code_paths, or install the "

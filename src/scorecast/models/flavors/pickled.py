@@ -24,6 +24,7 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     accepts_params,
     choose_format,
+    class_from,
     pinned,
 )
 
@@ -77,6 +78,12 @@ class PickledFlavor:
             known=("cloudpickle",),
             flavor=self.name,
         )
+        if class_from(model, "mlflow"):
+            message = (
+                f"A {type(model).__name__} of MLflow predicts only through MLflow's own loader. "
+                "Save it with mlflow.pyfunc.save_model; scorecast loads what that writes."
+            )
+            raise ModelSaveError(message)
         call, method = _predict_function(model, options.predict_fn)
         saved = {"model": model, "method": method, "with_params": accepts_params(call)}
         file = directory / "model.pkl"

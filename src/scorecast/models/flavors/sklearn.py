@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,13 @@ from scorecast.models.flavors.base import (
     class_from,
     pinned,
 )
+from scorecast.models.flavors.estimators import (
+    FORMATS,
+    load_estimator,
+    save_estimator,
+    serializers,
+)
 
-_FORMATS = ("cloudpickle", "pickle", "skops")
 # The ones that MLflow's wrapper of scikit-learn models offers.
 _PREDICT_FNS = (
     "predict",
@@ -54,7 +58,7 @@ class SklearnFlavor:
         require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
         conf, pyfunc = files.conf(self.name), files.info.pyfunc
         file = files.path(pyfunc.model_path, conf.get("pickled_model"), pyfunc.data, "model.pkl")
-        model = _load_file(file, conf)
+        model = load_estimator(file, conf)
         call = getattr(model, pyfunc.predict_fn, None)
         if call is None:
             message = (
@@ -72,7 +76,7 @@ class SklearnFlavor:
         """Write the estimator."""
         sklearn = require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
         chosen = choose_format(
-            options.serialization_format, default="cloudpickle", known=_FORMATS, flavor=self.name
+            options.serialization_format, default="cloudpickle", known=FORMATS, flavor=self.name
         )
         if options.predict_fn not in _PREDICT_FNS or not hasattr(model, options.predict_fn):
             offered = [name for name in _PREDICT_FNS if hasattr(model, name)]
@@ -81,9 +85,7 @@ class SklearnFlavor:
                 f"Choose one of: {', '.join(offered)}."
             )
             raise ModelSaveError(message)
-        file = directory / ("model.skops" if chosen == "skops" else "model.pkl")
-        trusted = _save_file(model, file, chosen)
-        serializers = {"skops": ("skops",), "cloudpickle": ("cloudpickle",), "pickle": ()}
+        file, trusted = save_estimator(model, directory, chosen)
         return SavedFlavor(
             name=self.name,
             conf={
@@ -97,29 +99,8 @@ class SklearnFlavor:
                 "model_path": file.name,
                 "predict_fn": options.predict_fn,
             },
-            requirements=pinned(*self.packages, *serializers[chosen]),
+            requirements=pinned(*self.packages, *serializers(chosen)),
         )
-
-
-def _load_file(file: Path, conf: Mapping[str, Any]) -> Any:
-    if conf.get("serialization_format") == "skops" or file.suffix == ".skops":
-        skops_io = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
-        return skops_io.load(file, trusted=conf.get("skops_trusted_types"))
-    with file.open("rb") as stream:
-        return pickle.load(stream)  # noqa: S301 - a pickle is what this flavor is; see README
-
-
-def _save_file(model: Any, file: Path, chosen: str) -> list[str] | None:
-    if chosen == "skops":
-        skops_io = require("skops.io", extra="sklearn", needed_for="saving with skops")
-        skops_io.dump(model, file)
-        # The caller holds the live object, so its types are the ones to be trusted again.
-        return sorted(skops_io.get_untrusted_types(file=file))
-    module = require("cloudpickle" if chosen == "cloudpickle" else "pickle", extra="sklearn",
-                     needed_for="saving the model")
-    with file.open("wb") as stream:
-        module.dump(model, stream, protocol=pickle.DEFAULT_PROTOCOL)
-    return None
 
 
 FLAVOR: Flavor = SklearnFlavor()

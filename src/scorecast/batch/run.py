@@ -1,0 +1,100 @@
+"""Run the batch job: read, predict, write, count, publish."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Observation
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
+
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.report import RunReport
+from scorecast.batch.sink import check_output, count_rows, staged
+from scorecast.batch.source import read_input
+from scorecast.errors import OutputError, OutputMismatchError
+from scorecast.spark.failures import error_in_worker
+from scorecast.spark.frame import apply_plan, plan_frame, select_columns
+from scorecast.spark.prepare import check_model
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def batch_predict(
+    spark: SparkSession, config: BatchPredictConfig, *, preflight: bool = True
+) -> RunReport:
+    """Predict on all rows of the input and publish the predictions, or publish nothing.
+
+    Runs on the driver, once per job. The session is used as it is and never stopped.
+
+    Args:
+        spark: A classic or Connect session.
+        config: What to do.
+        preflight: Whether to check the workers' packages first (one tiny task per session).
+
+    Returns:
+        What was done.
+
+    Raises:
+        ScorecastError: Any class of it: the job could not be done and says why; the output is as
+            it was before.
+    """
+    started = time.monotonic()
+    check_output(config.output, config.input, config.mode)
+    model = check_model(
+        spark, config.model_uri, result_type=config.result_type, params=None, model_config=None
+    )
+    df = read_input(spark, config.input, config.where)
+    plan = plan_frame(
+        df.schema,
+        model,
+        output_column=config.output_column,
+        keep=config.keep,
+        columns=config.columns,
+    )
+    handle = model.ship(spark, preflight=preflight)
+    entering, leaving = Observation(), Observation()
+    counted = select_columns(df, plan).observe(entering, F.count(F.lit(1)).alias("rows"))
+    predicted = apply_plan(counted, plan, handle).observe(leaving, F.count(F.lit(1)).alias("rows"))
+    with staged(config.output) as path:
+        _write(predicted, path)
+        rows_in, rows_out = int(entering.get["rows"]), int(leaving.get["rows"])
+        _check_rows(rows_in, rows_out, count_rows(path))
+    return RunReport(
+        rows_in=rows_in,
+        rows_out=rows_out,
+        seconds=time.monotonic() - started,
+        model_uri=config.model_uri,
+        resolved_uri=model.resolved.fetched.resolved_uri,
+        model_digest=model.resolved.digest,
+        result_type=model.result_type.simpleString(),
+        output=config.output,
+    )
+
+
+def _write(df: DataFrame, path: str) -> None:
+    try:
+        df.write.mode("error").parquet(path)
+    except PySparkException as error:
+        ours = error_in_worker(error)
+        if ours is not None:
+            raise ours from error
+        message = f'Spark could not write the predictions to "{path}": {_first_line(error)}'
+        raise OutputError(message) from error
+
+
+def _check_rows(rows_in: int, rows_out: int, in_files: int | None) -> None:
+    found = {rows_in, rows_out} | ({in_files} if in_files is not None else set())
+    if len(found) > 1:
+        message = (
+            f"Rows were lost or added: {rows_in} entered the model, {rows_out} left it, "
+            f"{in_files} are in the files. Nothing was published. Run again; if it happens again, "
+            "the storage or the session is faulty."
+        )
+        raise OutputMismatchError(message)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,133 @@
+"""Where a run puts its output: staged beside the target, moved into place when it is complete.
+
+A local output is written to a hidden sibling, its rows are counted from the parquet footers, and one
+rename makes it visible; a run that fails leaves the target as it was and removes what it staged. A
+replaced output is set aside by a second rename, so for that instant a reader finds nothing. Other
+stores are written by Spark directly, and only where nothing exists.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pyarrow.parquet as pq
+
+from scorecast.batch.config import Mode
+from scorecast.errors import OutputError, OutputExistsError
+
+_PART_FILES = "part-*.parquet"
+
+
+def local_path(path: str) -> Path | None:
+    """Give the path of a local output or input, or None when it is on another store."""
+    parts = urlsplit(path)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path)).absolute()
+    return None if len(parts.scheme) > 1 else Path(path).absolute()
+
+
+def check_output(output: str, input_path: str, mode: Mode) -> None:
+    """Refuse an output that may not be written, before anything is read.
+
+    Raises:
+        OutputExistsError: It exists, and the mode is not ``overwrite``.
+        OutputError: It is, holds or lies in the input, cannot be written, or is on a store where
+            replacing is not safe yet.
+    """
+    target, source = local_path(output), local_path(input_path)
+    if target is None:
+        if mode == "overwrite":
+            message = (
+                f'Cannot overwrite "{output}": replacing in one step is possible on local file '
+                "systems only so far. Write to a new path."
+            )
+            raise OutputError(message)
+        return
+    if source is not None and _overlap(target.resolve(), source.resolve()):
+        message = (
+            f'The output "{output}" is, holds or lies in the input "{input_path}". Writing it '
+            "would change what is read. Choose another output."
+        )
+        raise OutputError(message)
+    if target.exists() and mode == "error":
+        message = (
+            f'The output "{output}" exists. Nothing was read or written. Choose another path, or '
+            "replace it with --mode overwrite."
+        )
+        raise OutputExistsError(message)
+    above = next(parent for parent in target.parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        message = (
+            f'Cannot write to "{above}", where the output "{output}" would go: no permission, or '
+            "not a directory. Nothing was read or written. Choose another output."
+        )
+        raise OutputError(message)
+
+
+@contextmanager
+def staged(output: str) -> Iterator[str]:
+    """Give a path to write to; what is there when the block ends is moved to `output`.
+
+    When the block raises, what was written is removed and `output` is as it was.
+
+    Raises:
+        OutputError: The finished output cannot be moved into place.
+    """
+    target = local_path(output)
+    if target is None:
+        yield output
+        return
+    with _staging(target) as folder:
+        written = folder / "data"
+        yield str(written)
+        _publish(written, target, folder / "replaced")
+
+
+def count_rows(path: str) -> int | None:
+    """Count the rows that stand in the footers of a local output; None for other stores."""
+    folder = local_path(path)
+    if folder is None:
+        return None
+    return sum(pq.read_metadata(file).num_rows for file in folder.rglob(_PART_FILES))
+
+
+@contextmanager
+def _staging(target: Path) -> Iterator[Path]:
+    """Make a folder of our own beside the target, and remove it whatever happens."""
+    shared = target.parent / f".{target.name}.scorecast"
+    folder = shared / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not any(shared.iterdir()):
+            shared.rmdir()
+
+
+def _publish(written: Path, target: Path, aside: Path) -> None:
+    try:
+        if target.exists():
+            target.rename(aside)
+        try:
+            written.rename(target)
+        except OSError:
+            if aside.exists():
+                aside.rename(target)
+            raise
+    except OSError as error:
+        message = (
+            f'Cannot move the finished output to "{target}": {error.strerror}. What was there '
+            "before is still there."
+        )
+        raise OutputError(message) from error
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)

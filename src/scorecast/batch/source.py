@@ -1,0 +1,53 @@
+"""Read the rows to predict on. Driver only; nothing is read before a task runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyspark.errors import AnalysisException, PySparkException
+
+from scorecast.errors import ConfigError, InputDataError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+
+def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
+    """Give the rows of the parquet data at `path` that meet `where`.
+
+    Raises:
+        InputDataError: There is no parquet data at `path`.
+        ConfigError: `where` is not a condition on the columns of the data.
+    """
+    try:
+        df = spark.read.parquet(path)
+        names = ", ".join(df.columns)
+    except PySparkException as error:
+        message = (
+            f'Cannot read the input "{path}": {_reason(error)} Give the path of a parquet file, or '
+            "of a directory that holds parquet files."
+        )
+        raise InputDataError(message) from error
+    if where is None:
+        return df
+    try:
+        filtered = df.filter(where)
+        filtered.schema  # noqa: B018 - Connect analyses on this access, classic has done so before
+    except PySparkException as error:
+        message = (
+            f'Cannot use where="{where}": {_reason(error)} The columns of the input are: {names}.'
+        )
+        raise ConfigError(message) from error
+    return filtered
+
+
+def _reason(error: PySparkException) -> str:
+    text = str(error).strip().splitlines()[0]
+    condition = error.getCondition() if isinstance(error, AnalysisException) else None
+    if condition == "PATH_NOT_FOUND":
+        return "the path does not exist."
+    if condition == "UNABLE_TO_INFER_SCHEMA":
+        return "it holds no parquet files."
+    if "is not a Parquet file" in str(error):
+        return "it is not a parquet file."
+    return text if text.endswith((".", "?")) else f"{text}."

@@ -1,0 +1,95 @@
+"""``scorecast batch-predict``, also run by jobs/batch_predict.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+_EPILOG = """
+\b
+Examples:
+  spark-submit jobs/batch_predict.py \\
+      --model-uri models/churn --input in.parquet --output out.parquet
+\b
+  scorecast batch-predict --master 'local[4]' --model-uri models/churn \\
+      --input in.parquet --output out.parquet \\
+      --where "country = 'NO'" --keep customer_id
+\b
+  scorecast batch-predict --model-uri models/churn --input in.parquet \\
+      --output out.parquet --mode overwrite \\
+      --columns tenure_days,plan --result-type "label string, p double"
+
+\b
+Exit codes:
+  0 published   1 bug   2 usage   3 input   4 model   5 prediction
+  6 output   7 environment   130 interrupted
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--model-uri", required=True, metavar="URI", help="Path or URI of the model.")
+@click.option("--input", required=True, metavar="PATH", help="Parquet data to predict on.")
+@click.option("--output", required=True, metavar="PATH", help="Parquet directory to write.")
+@click.option(
+    "--result-type",
+    metavar="DDL",
+    help='Type of a prediction, such as "double". Default: from the signature of the model.',
+)
+@click.option(
+    "--output-column",
+    default="prediction",
+    show_default=True,
+    metavar="NAME",
+    help="Name of the column with the predictions.",
+)
+@click.option(
+    "--columns",
+    metavar="A,B,...",
+    help="Columns to predict on when their names differ from the model's inputs: by position.",
+)
+@click.option(
+    "--keep",
+    default="all",
+    show_default=True,
+    metavar="all|none|A,B,...",
+    help="Input columns to keep in the output.",
+)
+@click.option(
+    "--where",
+    metavar="SQL",
+    help="Condition that rows must meet. Spark runs it with the rights of the job.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["error", "overwrite"]),
+    default="error",
+    show_default=True,
+    help="What to do when the output exists.",
+)
+@click.option(
+    "--master",
+    metavar="MASTER",
+    help="Where to run without spark-submit, such as local[4] or sc://host. Default: all cores.",
+)
+def command(keep: str, columns: str | None, master: str | None, **options: Any) -> None:
+    """Predict on parquet data with a model and write the predictions as parquet.
+
+    The output appears complete, or not at all.
+    """
+    from scorecast.batch.config import BatchPredictConfig
+    from scorecast.batch.run import batch_predict
+    from scorecast.cli.names import kept_columns, split_names
+    from scorecast.spark.session import start_session
+
+    config = BatchPredictConfig(
+        keep=kept_columns(keep),
+        columns=None if columns is None else split_names(columns),
+        **options,
+    )
+    session = start_session(app_name="scorecast batch-predict", master=master)
+    try:
+        report = batch_predict(session.spark, config)
+    finally:
+        session.stop()
+    click.echo(report.summary())

@@ -1,0 +1,74 @@
+"""The group of commands, and what happens to errors."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from scorecast import __version__
+from scorecast.cli.exit_codes import exit_code
+from scorecast.errors import ScorecastError
+
+_COMMANDS = {
+    "batch-predict": "batch_predict",
+    "doctor": "doctor",
+    "java-home": "java_home",
+    "predict": "predict",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"scorecast.cli.{_COMMANDS[cmd_name]}")
+        command = module.command
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="scorecast")
+def group() -> None:
+    """Predict with MLflow-compatible models, on Apache Spark and without it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give its exit code; errors of scorecast become a few lines on stderr.
+
+    Args:
+        arguments: Command and its options; None takes those of the process.
+    """
+    try:
+        result = group.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="scorecast",
+            standalone_mode=False,
+        )
+    except ScorecastError as error:
+        click.echo(f"Error: {error}", err=True)
+        return exit_code(error)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        click.echo("Interrupted.", err=True)
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def entry_point() -> None:
+    """Run as a console script."""
+    sys.exit(main())
+
+
+__all__ = ["entry_point", "group", "main"]

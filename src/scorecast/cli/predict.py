@@ -1,0 +1,87 @@
+"""``scorecast predict``: a file on this machine, without Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from scorecast.local.formats import Format
+
+_EPILOG = """
+\b
+Examples:
+  scorecast predict models/churn customers.csv
+  scorecast predict models/churn customers.parquet -o predictions.parquet
+  scorecast predict models/churn customers.json --keep id --format json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("model_uri")
+@click.argument("input", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write: .csv, .json or .parquet. Default: stdout.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["csv", "json", "parquet"]),
+    help="Format to write. Default: that of the output's name; csv on stdout.",
+)
+@click.option(
+    "--result-type",
+    metavar="TYPE",
+    help='Type of a prediction, such as "double". Default: from the signature of the model.',
+)
+@click.option(
+    "--output-column",
+    default="prediction",
+    show_default=True,
+    metavar="NAME",
+    help="Name of the column with the predictions.",
+)
+@click.option(
+    "--keep",
+    default="all",
+    show_default=True,
+    metavar="all|none|A,B,...",
+    help="Input columns to keep in the output.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["error", "overwrite"]),
+    default="error",
+    show_default=True,
+    help="What to do when the output exists.",
+)
+def command(  # noqa: PLR0913 - one argument per option
+    model_uri: str,
+    input: Path,  # noqa: A002 - the name of the argument
+    output: Path | None,
+    format: str | None,  # noqa: A002 - the name of the option
+    result_type: str | None,
+    output_column: str,
+    keep: str,
+    mode: str,
+) -> None:
+    """Predict on a file with a model: .csv, .json (records) or .parquet."""
+    from scorecast.cli.names import kept_columns
+    from scorecast.local.files import predict_file
+
+    report = predict_file(
+        model_uri,
+        input,
+        output,
+        format=cast("Format | None", format),
+        result_type=result_type,
+        output_column=output_column,
+        keep=kept_columns(keep),
+        overwrite=mode == "overwrite",
+    )
+    if report.output is not None:
+        click.echo(f"{report.rows:,} rows predicted: {report.output}", err=True)

@@ -1,0 +1,119 @@
+"""Predict on a file in batches, without Spark: csv, json lines and parquet, in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from scorecast.errors import ConfigError, InputDataError, OutputExistsError, did_you_mean
+from scorecast.local.formats import Format, output_format
+from scorecast.local.model import resolve_model
+from scorecast.local.readers import open_batches
+from scorecast.local.writers import open_output, write_batches
+from scorecast.models.params import complete_params
+from scorecast.worker.frames import append_to_batches
+from scorecast.worker.input_plan import InputColumn, InputPlan, plan_by_name
+from scorecast.worker.predict import PredictPlan
+from scorecast.worker.result_types import parse_simple_type, result_type_of
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What was done: rows read, which are the rows written, and where they are (None: stdout)."""
+
+    rows: int
+    output: Path | None
+
+
+def predict_file(  # noqa: PLR0913 - the options of the command
+    model_uri: str | Path,
+    source: Path,
+    output: Path | None = None,
+    *,
+    format: Format | None = None,
+    result_type: str | None = None,
+    output_column: str = "prediction",
+    keep: str | Sequence[str] = "all",
+    params: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> FileReport:
+    """Predict on all rows of a file, batch by batch, in this process.
+
+    Args:
+        model_uri: Path or URI of a model directory.
+        source: A ``.csv`` with a header, ``.json`` (a record per line, or a list of records) or
+            ``.parquet`` file.
+        output: File to write, which appears complete or not at all; None for stdout.
+        format: Format to write; by default that of the output's name, for stdout csv.
+        result_type: Type of a prediction, such as ``"double"`` or ``"array<float>"``; None takes
+            it from the outputs that the model declares.
+        output_column: Name of the column with the predictions.
+        keep: ``"all"``, ``"none"`` or the names of the columns to write beside the prediction.
+        params: Inference params that the model declares.
+        overwrite: Whether an output that exists is replaced.
+
+    Raises:
+        ScorecastError: The file cannot be read, the model cannot be loaded, or the data does not
+            fit; a file that was there before is as it was.
+    """
+    chosen = output_format(output, format)
+    if output is not None and output.exists() and not overwrite:
+        message = (
+            f'The output "{output}" exists. Nothing was written. Choose another file, or replace '
+            "it with --mode overwrite."
+        )
+        raise OutputExistsError(message)
+    wanted = None if result_type is None else parse_simple_type(result_type)
+    resolved = resolve_model(model_uri)
+    signature = resolved.info.enforced_signature
+    if wanted is None:
+        wanted = result_type_of(resolved.info.signature or signature)
+    complete = complete_params(signature, params)
+    with open_batches(source, signature) as (schema, batches):
+        kept = _kept(schema, keep, output_column)
+        inputs = plan_by_name(signature, schema)
+        plan = PredictPlan(resolved.local_handle(), _shifted(inputs, len(kept)), wanted, complete)
+        # The kept columns come first, then all of them again for the model.
+        positions = [*(schema.get_field_index(name) for name in kept), *range(len(schema))]
+        arranged = (_take(batch, positions) for batch in batches)
+        result = append_to_batches(arranged, plan, len(kept), output_column)
+        fields = [*(schema.field(name) for name in kept), pa.field(output_column, wanted)]
+        with open_output(output) as stream:
+            return FileReport(write_batches(result, pa.schema(fields), stream, chosen), output)
+
+
+def _shifted(plan: InputPlan, by: int) -> InputPlan:
+    columns = (InputColumn(c.source + by, c.name, c.declared, c.required) for c in plan.columns)
+    return InputPlan(plan.form, tuple(columns))
+
+
+def _take(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.RecordBatch:
+    fields = [batch.schema.field(i) for i in positions]
+    return pa.RecordBatch.from_arrays(
+        [batch.column(i) for i in positions], schema=pa.schema(fields)
+    )
+
+
+def _kept(schema: pa.Schema, keep: str | Sequence[str], output_column: str) -> list[str]:
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        message = f"The input has several columns of one name: {', '.join(repeated)}."
+        raise InputDataError(message)
+    names = schema.names if keep == "all" else [] if keep == "none" else [keep]
+    kept = list(names if isinstance(keep, str) else dict.fromkeys(keep))
+    problems = [
+        f'keep names "{name}", which is no column of the input.{did_you_mean(name, schema.names)}'
+        for name in kept
+        if name not in schema.names
+    ]
+    if output_column in kept:
+        problems.append(
+            f'the input has a column "{output_column}" already; choose another output column'
+        )
+    if problems:
+        raise ConfigError.from_problems("options", problems)
+    return kept

@@ -1,0 +1,90 @@
+"""CatBoost models (``mlflow.catboost``): the library's own file formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorecast.errors import ModelLoadError
+from scorecast.extras import require
+from scorecast.models.flavors.base import (
+    Flavor,
+    ModelFiles,
+    Predictor,
+    SavedFlavor,
+    SaveOptions,
+    choose_format,
+    class_from,
+    pinned,
+    refuse_predict_fn,
+)
+
+_CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRanker", "CatBoostRegressor")
+_FORMATS = ("cbm", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class _CatBoostPredictor:
+    model: Any
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        del params  # MLflow passes CatBoost none, and predictions are to be the same
+        return self.model.predict(data)
+
+
+@dataclass(frozen=True, slots=True)
+class CatBoostFlavor:
+    """Loads every format that CatBoost reads; saves its binary one by default, JSON on request."""
+
+    name: str = "catboost"
+    extra: str = "catboost"
+    packages: tuple[str, ...] = ("catboost",)
+
+    def load(self, files: ModelFiles) -> Predictor:
+        """Load a model as the class that it was saved from."""
+        catboost: Any = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
+        conf = files.conf(self.name)
+        file = files.path(conf.get("data"), files.info.pyfunc.data, "model.cb")
+        kind = conf.get("model_type")
+        if kind not in _CLASSES:
+            message = (
+                f'The MLmodel file names the model_type "{kind}"; CatBoost has: '
+                f"{', '.join(_CLASSES)}. Save the model again."
+            )
+            raise ModelLoadError(message)
+        model = getattr(catboost, kind)()
+        model.load_model(str(file), conf.get("save_format") or "cbm")
+        return _CatBoostPredictor(model)
+
+    def recognises(self, model: object) -> bool:
+        """Take CatBoost, its classifier, regressor and ranker, also classes derived from them."""
+        return class_from(model, "catboost") and hasattr(model, "predict")
+
+    def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
+        """Write the model by its own ``save_model``."""
+        refuse_predict_fn(options, self.name)
+        catboost: Any = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
+        chosen = choose_format(
+            options.serialization_format, default="cbm", known=_FORMATS, flavor=self.name
+        )
+        file = directory / "model.cb"
+        model.save_model(str(file), format=chosen)
+        return SavedFlavor(
+            name=self.name,
+            conf={
+                "catboost_version": catboost.__version__,
+                "data": file.name,
+                # The file holds a model, not a class: one derived from CatBoost's loads as that.
+                "model_type": next(
+                    base.__name__ for base in type(model).__mro__ if base.__name__ in _CLASSES
+                ),
+                "save_format": chosen,
+            },
+            pyfunc={"loader_module": "mlflow.catboost", "data": file.name},
+            requirements=pinned(*self.packages),
+        )
+
+
+FLAVOR: Flavor = CatBoostFlavor()

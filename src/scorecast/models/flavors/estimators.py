@@ -1,0 +1,94 @@
+"""Files of scikit-learn estimators, for the flavors whose models are such: skops and pickles."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+
+from scorecast.errors import ModelLoadError, ModelSaveError, ScorecastError
+from scorecast.extras import require
+
+FORMATS = ("cloudpickle", "pickle", "skops")
+
+
+def load_estimator(file: Path, conf: Mapping[str, Any]) -> Any:
+    """Load the estimator in `file` as the flavor's keys `conf` say.
+
+    Raises:
+        MissingExtraError: The file is skops and skops is not installed.
+        ModelLoadError: The file holds types that the model does not list as trusted.
+    """
+    if conf.get("serialization_format") == "skops" or file.suffix == ".skops":
+        return _load_skops(file, conf.get("skops_trusted_types"))
+    with file.open("rb") as stream:
+        return pickle.load(stream)  # noqa: S301 - a pickle is what the format is; see README
+
+
+def save_estimator(model: Any, directory: Path, chosen: str) -> tuple[Path, list[str] | None]:
+    """Write `model` in one of the `FORMATS`.
+
+    Returns:
+        The file, and for skops the types that loading has to trust.
+
+    Raises:
+        MissingExtraError: The format is skops and skops is not installed.
+        ModelSaveError: The format cannot hold the object.
+    """
+    file = directory / ("model.skops" if chosen == "skops" else "model.pkl")
+    try:
+        if chosen == "skops":
+            return file, _save_skops(model, file)
+        library: Any = cloudpickle if chosen == "cloudpickle" else pickle
+        with file.open("wb") as stream:
+            library.dump(model, stream, protocol=pickle.DEFAULT_PROTOCOL)
+    except ScorecastError:
+        raise
+    except Exception as error:
+        message = (
+            f"Cannot write the {type(model).__name__} with {chosen}: {error}. "
+            f"{_other_format(chosen)}"
+        )
+        raise ModelSaveError(message) from error
+    return file, None
+
+
+def serializers(chosen: str) -> tuple[str, ...]:
+    """Give the distributions that loading a format needs beside the model's own library."""
+    return () if chosen == "pickle" else (chosen,)
+
+
+def _load_skops(file: Path, trusted: Sequence[str] | None) -> Any:
+    skops_io: Any = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
+    listed = list(trusted or ())
+    refused = sorted(set(skops_io.get_untrusted_types(file=file)) - set(listed))
+    if refused:
+        message = (
+            f"The skops file holds types that the model does not declare as trusted: "
+            f"{', '.join(refused)}. If you trust its author, save it again with these in "
+            "skops_trusted_types; scorecast.save_model lists the types of the model it is given."
+        )
+        raise ModelLoadError(message)
+    return skops_io.load(file, trusted=listed)
+
+
+def _save_skops(model: Any, file: Path) -> list[str]:
+    skops_io: Any = require("skops.io", extra="sklearn", needed_for="saving with skops")
+    skops_io.dump(model, file)
+    # The caller holds the live object, so its types are the ones to be trusted again.
+    trusted: list[str] = sorted(skops_io.get_untrusted_types(file=file))
+    # Some objects are written without complaint and cannot be built again, local classes first.
+    skops_io.load(file, trusted=trusted)
+    return trusted
+
+
+def _other_format(chosen: str) -> str:
+    if chosen == "cloudpickle":
+        return "Leave out open files, locks and connections."
+    return (
+        'Use serialization_format="cloudpickle", which also takes functions and classes that are '
+        "defined in a script or notebook."
+    )

@@ -1,0 +1,100 @@
+"""LightGBM boosters and estimators (``mlflow.lightgbm``): model text, skops and pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorecast.errors import ModelSaveError
+from scorecast.extras import require
+from scorecast.models.flavors.base import (
+    Flavor,
+    ModelFiles,
+    Predictor,
+    SavedFlavor,
+    SaveOptions,
+    choose_format,
+    class_from,
+    pinned,
+    refuse_predict_fn,
+)
+from scorecast.models.flavors.estimators import (
+    FORMATS,
+    load_estimator,
+    save_estimator,
+    serializers,
+)
+
+_BOOSTER = "lightgbm.basic.Booster"
+
+
+@dataclass(frozen=True, slots=True)
+class _LightGBMPredictor:
+    model: Any
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        del params  # MLflow passes LightGBM none, and predictions are to be the same
+        return self.model.predict(data)
+
+
+@dataclass(frozen=True, slots=True)
+class LightGBMFlavor:
+    """Boosters are model text; estimators are saved as cloudpickle, or skops on request."""
+
+    name: str = "lightgbm"
+    extra: str = "lightgbm"
+    packages: tuple[str, ...] = ("lightgbm",)
+
+    def load(self, files: ModelFiles) -> Predictor:
+        """Load a booster or an estimator."""
+        lightgbm: Any = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
+        conf = files.conf(self.name)
+        file = files.path(conf.get("data"), files.info.pyfunc.data)
+        # MLflow wrote no class before 1.23, when it saved boosters only.
+        if (conf.get("model_class") or _BOOSTER) == _BOOSTER:
+            return _LightGBMPredictor(lightgbm.Booster(model_file=file))
+        require("sklearn", extra="sklearn", needed_for="a LightGBM estimator")
+        return _LightGBMPredictor(load_estimator(file, conf))
+
+    def recognises(self, model: object) -> bool:
+        """Take boosters and estimators, also classes derived from them."""
+        return class_from(model, "lightgbm") and hasattr(model, "predict")
+
+    def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
+        """Write a booster by its own ``save_model``, an estimator in the format asked for."""
+        refuse_predict_fn(options, self.name)
+        lightgbm: Any = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
+        chosen, trusted, needed = None, None, self.packages
+        if isinstance(model, lightgbm.Booster):
+            if options.serialization_format is not None:
+                message = (
+                    "A LightGBM Booster has one format, its model text; leave out "
+                    f'serialization_format="{options.serialization_format}".'
+                )
+                raise ModelSaveError(message)
+            file = directory / "model.lgb"
+            model.save_model(file)
+        else:
+            chosen = choose_format(
+                options.serialization_format, default="cloudpickle", known=FORMATS, flavor=self.name
+            )
+            file, trusted = save_estimator(model, directory, chosen)
+            # LightGBM's estimators are scikit-learn's, and unpickling them imports it.
+            needed = (*needed, "scikit-learn", *serializers(chosen))
+        return SavedFlavor(
+            name=self.name,
+            conf={
+                "data": file.name,
+                "lgb_version": lightgbm.__version__,
+                "model_class": f"{type(model).__module__}.{type(model).__name__}",
+                "serialization_format": chosen,
+                "skops_trusted_types": trusted,
+            },
+            pyfunc={"loader_module": "mlflow.lightgbm", "data": file.name},
+            requirements=pinned(*needed),
+        )
+
+
+FLAVOR: Flavor = LightGBMFlavor()

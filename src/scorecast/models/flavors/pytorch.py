@@ -1,0 +1,228 @@
+"""PyTorch modules (``mlflow.pytorch``): pickled whole, TorchScript, and exported ``.pt2`` graphs."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from scorecast.errors import InputMismatchError, ModelLoadError, ModelSaveError
+from scorecast.extras import require
+from scorecast.models.flavors.base import (
+    Flavor,
+    ModelFiles,
+    Predictor,
+    SavedFlavor,
+    SaveOptions,
+    choose_format,
+    class_from,
+    pinned,
+    refuse_predict_fn,
+)
+
+_DATA = "data"
+_PICKLED = "model.pth"
+_EXPORTED = "model.pt2"
+_PICKLE_MODULE_FILE = "pickle_module_info.txt"
+_PICKLE_MODULE = "mlflow.pytorch.pickle_module"
+# What that module of MLflow is: cloudpickle, with the two classes that torch.save looks for.
+_CLOUDPICKLE = SimpleNamespace(
+    Pickler=cloudpickle.CloudPickler,
+    Unpickler=pickle.Unpickler,
+    dump=cloudpickle.dump,
+    load=cloudpickle.load,
+    __name__=_PICKLE_MODULE,
+)
+_DEVICE_VARIABLE = "MLFLOW_DEFAULT_PREDICTION_DEVICE"
+
+
+@dataclass(frozen=True, slots=True)
+class _TorchPredictor:
+    torch: Any
+    module: Any
+    device: str
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        if params and "device" in params:
+            message = (
+                'The device of a PyTorch model is chosen when it is loaded: model_config={"device": '
+                '"cuda"}, not a param.'
+            )
+            raise InputMismatchError(message)
+        with self.torch.no_grad():
+            tensor = self.torch.from_numpy(_array(data)).to(self.device)
+            predicted = self.module(tensor, **(params or {}))
+        if not isinstance(predicted, self.torch.Tensor):
+            message = (
+                f"The PyTorch model returned a {type(predicted).__name__}. Expected one tensor; "
+                "wrap the module in one whose forward gives the tensor that is wanted."
+            )
+            raise TypeError(message)
+        values = predicted.detach().cpu().numpy()
+        if isinstance(data, pd.DataFrame) and values.ndim <= 2:  # noqa: PLR2004 - a frame's axes
+            return pd.DataFrame(values, index=data.index)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class PyTorchFlavor:
+    """Saves the pickled module by default, and ``pt2`` on request, which needs an input example."""
+
+    name: str = "pytorch"
+    extra: str = "pytorch"
+    packages: tuple[str, ...] = ("torch",)
+
+    def load(self, files: ModelFiles) -> Predictor:
+        """Load a module onto the device that the config or the environment names.
+
+        Without either it is CUDA where there is one; an exported graph stays where it was exported.
+        """
+        torch: Any = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
+        place = files.path(files.info.pyfunc.data, files.conf(self.name).get("model_data"), _DATA)
+        asked = files.config.get("device") or os.environ.get(_DEVICE_VARIABLE) or None
+        if place.is_dir() and not (place / _PICKLED).exists():
+            return _load_exported(torch, place / _EXPORTED, asked)
+        device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+        file = place / _PICKLED if place.is_dir() else place
+        module = _load_pickled(torch, file)
+        module.eval()
+        return _TorchPredictor(torch, module.to(device=device), device)
+
+    def recognises(self, model: object) -> bool:
+        """Take modules, also those of classes derived from torch's."""
+        return class_from(model, "torch") and hasattr(model, "forward")
+
+    def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
+        """Write the module."""
+        refuse_predict_fn(options, self.name)
+        torch: Any = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
+        chosen = choose_format(
+            options.serialization_format,
+            default="pickle",
+            known=("pickle", "pt2"),
+            flavor=self.name,
+        )
+        data = directory / _DATA
+        data.mkdir()
+        try:
+            if chosen == "pt2":
+                _export(torch, model, data / _EXPORTED, options.input_example)
+            else:
+                _pickle(torch, model, data)
+        except ModelSaveError:
+            raise
+        except Exception as error:
+            message = (
+                f"Cannot write the {type(model).__name__} as {chosen}: {error}. Choose another "
+                "serialization_format: pickle takes any module, pt2 those that torch.export takes."
+            )
+            raise ModelSaveError(message) from error
+        return SavedFlavor(
+            name=self.name,
+            conf={"model_data": _DATA, "pytorch_version": str(torch.__version__)},
+            pyfunc={
+                "config": {"device": None},
+                "data": _DATA,
+                "loader_module": "mlflow.pytorch",
+                "pickle_module_name": _PICKLE_MODULE,
+            },
+            requirements=pinned(*self.packages, "cloudpickle"),
+        )
+
+
+def _array(data: Any) -> npt.NDArray[Any]:
+    if isinstance(data, pd.DataFrame):
+        array = data.to_numpy(dtype=np.float32)
+    elif isinstance(data, np.ndarray):
+        array = data
+    else:
+        message = (
+            f"A PyTorch model takes a DataFrame or one array, and got a {type(data).__name__}. "
+            "Save the model with a signature of columns or of one unnamed tensor."
+        )
+        raise InputMismatchError(message)
+    # torch takes neither read-only arrays, which Arrow gives, nor negative strides.
+    return np.require(array, requirements=["C", "W"])
+
+
+def _load_pickled(torch: Any, file: Path) -> Any:
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            if any(Path(name).name == "constants.pkl" for name in archive.namelist()):
+                return torch.jit.load(file, map_location="cpu")
+    info = file.parent / _PICKLE_MODULE_FILE
+    name = info.read_text(encoding="utf-8").strip() if info.is_file() else _PICKLE_MODULE
+    # Cloudpickle's files are read by pickle itself, so MLflow's module is not needed for that.
+    module = _CLOUDPICKLE if name in (_PICKLE_MODULE, "cloudpickle") else importlib.import_module(name)
+    # A model saved on a GPU would ask for that GPU again; load moves it to the device wanted.
+    return torch.load(file, map_location="cpu", pickle_module=module, weights_only=False)
+
+
+def _load_exported(torch: Any, file: Path, asked: str | None) -> Predictor:
+    module = torch.export.load(file).module()
+    devices = {tensor.device.type for tensor in chain(module.parameters(), module.buffers())}
+    home = devices.pop() if len(devices) == 1 else None
+    if asked and home and torch.device(asked).type != home:
+        message = (
+            f'The model was exported on the device "{home}" and cannot be moved to "{asked}". Load '
+            f'it with model_config={{"device": "{home}"}}, or export it again from there.'
+        )
+        raise ModelLoadError(message)
+    return _TorchPredictor(torch, module, asked or home or "cpu")
+
+
+def _pickle(torch: Any, model: Any, data: Path) -> None:
+    (data / _PICKLE_MODULE_FILE).write_text(_PICKLE_MODULE, encoding="utf-8")
+    if isinstance(model, torch.jit.ScriptModule):
+        model.save(str(data / _PICKLED))
+    else:
+        torch.save(model, data / _PICKLED, pickle_module=_CLOUDPICKLE)
+
+
+def _export(torch: Any, model: Any, file: Path, example: Any) -> None:
+    if isinstance(model, torch.jit.ScriptModule):
+        message = 'TorchScript cannot be exported as pt2; use serialization_format="pickle".'
+        raise ModelSaveError(message)
+    if not isinstance(example, pd.DataFrame | np.ndarray) or len(example) == 0:
+        message = (
+            "pt2 is made by running the model once: give input_example, a numpy array or a "
+            "DataFrame with at least one row."
+        )
+        raise ModelSaveError(message)
+    array = _array(example)
+    if len(array) == 1:
+        # torch.export takes an axis of length one for a constant.
+        array = np.repeat(array, 2, axis=0)
+    with _evaluating(model):
+        program = torch.export.export(
+            model, (torch.from_numpy(array),), dynamic_shapes=[{0: torch.export.Dim("rows")}]
+        )
+    torch.export.save(program, file)
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Trace as the model predicts, without dropout, and leave it to the caller as it was."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+FLAVOR: Flavor = PyTorchFlavor()

@@ -1,0 +1,29 @@
+"""Errors of scorecast that were raised in a Python worker -> the same errors on the driver.
+
+Spark carries an exception of a worker to the driver as the text of its traceback. The last line of
+ours in it, ``scorecast.errors.NAME: message``, is the reason; all around it is Spark's.
+"""
+
+from __future__ import annotations
+
+import re
+from scorecast import errors
+from scorecast.errors import ScorecastError
+
+# A message may go on over lines that are indented or start with a dash; Spark's text follows a
+# blank line or starts with a tab.
+_OURS = re.compile(
+    r"^(?:\w+\.)*scorecast\.errors\.(?P<name>\w+): (?P<message>.*(?:\n(?!\s*\n|\t|\s+at |Traceback).+)*)",
+    re.MULTILINE,
+)
+
+
+def error_in_worker(error: Exception) -> ScorecastError | None:
+    """Give the error of scorecast that made a Spark job fail, or None if it was another one."""
+    found = list(_OURS.finditer(str(error)))
+    if not found:
+        return None
+    kind = getattr(errors, found[-1]["name"], None)
+    if not (isinstance(kind, type) and issubclass(kind, ScorecastError)):
+        return None
+    return cast("ScorecastError", kind(found[-1]["message"].strip()))

@@ -1,0 +1,217 @@
+"""`predict_frame`: a data frame in, the same with predictions out, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import pyarrow as pa
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
+from pyspark.sql import types as st
+
+from scorecast.errors import ConfigError, InputMismatchError, did_you_mean
+from scorecast.spark.prepare import CheckedModel, check_model
+from scorecast.spark.types import to_arrow
+from scorecast.worker.frames import append_to_batches, append_to_frames
+from scorecast.worker.handle import ModelHandle
+from scorecast.worker.input_plan import InputPlan, plan_by_name, plan_by_position
+from scorecast.worker.predict import PredictPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pyspark.sql import DataFrame
+
+Interface: TypeAlias = Literal["arrow", "pandas"]
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlan:
+    """How one data frame is predicted on; made on the driver, before any task.
+
+    Attributes:
+        model: The checked model.
+        columns: Columns that are needed at all: the kept ones first, then other inputs.
+        keep: How many of them are kept.
+        inputs: Which of them become which inputs.
+        schema: Schema of the result: kept columns, then the prediction.
+    """
+
+    model: CheckedModel
+    columns: tuple[str, ...]
+    keep: int
+    inputs: InputPlan
+    schema: st.StructType
+
+
+def predict_frame(  # noqa: PLR0913 - options of one operation
+    df: DataFrame,
+    model_uri: str | Path,
+    *,
+    output_column: str = "prediction",
+    keep: str | Sequence[str] = "all",
+    columns: Sequence[str] | None = None,
+    result_type: str | st.DataType | None = None,
+    params: Mapping[str, Any] | None = None,
+    model_config: Mapping[str, Any] | None = None,
+    interface: Interface = "arrow",
+    preflight: bool = True,
+) -> DataFrame:
+    """Predict on all rows of a data frame in one pass.
+
+    Names and types are checked against the schema of `df` on the driver, all problems at once. The
+    result is lazy, as any transformation.
+
+    Args:
+        df: Data of a classic or Connect session.
+        model_uri: Path or URI of a model directory.
+        output_column: Name of the column with the predictions.
+        keep: ``"all"``, ``"none"`` or the names of the columns to keep beside the prediction.
+        columns: Columns to predict on when their names differ from the model's inputs: by position.
+        result_type: Type of a prediction as DDL text or Spark type; None takes it from the
+            outputs that the model declares.
+        params: Inference params that the model declares.
+        model_config: Overrides single keys of the configuration stored with the model.
+        interface: ``"arrow"`` for mapInArrow, ``"pandas"`` for mapInPandas. Same predictions;
+            arrow is the faster one for every flavor measured, see benchmarks/.
+        preflight: Whether to check the workers' packages first (one tiny task per session).
+
+    Returns:
+        The kept columns in the order of `df`, then the prediction. Rows keep their order within a
+        partition.
+
+    Raises:
+        ConfigError: An option is wrong, or columns that it names do not exist.
+        InputMismatchError: Columns that the model needs are missing or of a wrong type.
+        ArtifactError: The model cannot be fetched.
+        ModelError: The directory is not a model that can be loaded.
+        WorkerEnvironmentError: Workers lack a package or have another version.
+    """
+    if interface not in get_args(Interface):
+        message = f'interface is "{interface}"; choose "arrow" or "pandas".'
+        raise ConfigError(message)
+    spark = df.sparkSession
+    model = check_model(
+        spark, model_uri, result_type=result_type, params=params, model_config=model_config
+    )
+    plan = plan_frame(df.schema, model, output_column=output_column, keep=keep, columns=columns)
+    handle = model.ship(spark, preflight=preflight)
+    return apply_plan(select_columns(df, plan), plan, handle, interface=interface)
+
+
+def plan_frame(
+    schema: st.StructType,
+    model: CheckedModel,
+    *,
+    output_column: str,
+    keep: str | Sequence[str],
+    columns: Sequence[str] | None,
+) -> FramePlan:
+    """Decide which columns are read, kept and given to the model; see `predict_frame`."""
+    kept = _kept(schema, keep)
+    problems = _name_problems(schema, kept, columns or (), output_column)
+    if problems:
+        raise ConfigError.from_problems("options", problems)
+    signature = model.resolved.info.enforced_signature
+    names = list(columns) if columns is not None else list(schema.names)
+    arrow = pa.schema([(name, _arrow_type(schema, name, model.time_zone)) for name in names])
+    known = signature.input_names
+    by_name = columns is None or (known is not None and set(known) <= set(columns))
+    inputs = (plan_by_name if by_name else plan_by_position)(signature, arrow)
+    return _narrowed(schema, model, kept, names, inputs, output_column)
+
+
+def _narrowed(
+    schema: st.StructType,
+    model: CheckedModel,
+    kept: list[str],
+    names: list[str],
+    inputs: InputPlan,
+    output_column: str,
+) -> FramePlan:
+    """Number the inputs by their place among the columns that are needed at all."""
+    used = [names[column.source] for column in inputs.columns]
+    needed = list(dict.fromkeys([*kept, *used]))
+    for name in used:
+        to_arrow(schema[name].dataType, model.time_zone)
+    renumbered = tuple(
+        type(column)(needed.index(name), column.name, column.declared, column.required)
+        for column, name in zip(inputs.columns, used, strict=True)
+    )
+    fields = [schema[name] for name in kept]
+    return FramePlan(
+        model,
+        tuple(needed),
+        len(kept),
+        InputPlan(inputs.form, renumbered),
+        st.StructType([*fields, st.StructField(output_column, model.result_type)]),
+    )
+
+
+def select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
+    """Give the columns that the plan needs, in its order."""
+    return df.select(*(F.col(f"`{name.replace('`', '``')}`") for name in plan.columns))
+
+
+def apply_plan(
+    df: DataFrame, plan: FramePlan, handle: ModelHandle, *, interface: Interface = "arrow"
+) -> DataFrame:
+    """Predict on a data frame of exactly the columns of the plan."""
+    predict = PredictPlan(
+        handle,
+        plan.inputs,
+        to_arrow(plan.model.result_type, plan.model.time_zone),
+        plan.model.params,
+    )
+    keep, output = plan.keep, plan.schema.names[-1]
+    if interface == "pandas":
+        zone = plan.model.time_zone
+        schema = pa.schema([(f.name, to_arrow(f.dataType, zone)) for f in df.schema])
+
+        def on_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+            return append_to_frames(frames, predict, keep, output, schema)
+
+        return df.mapInPandas(on_frames, plan.schema)
+
+    def on_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return append_to_batches(batches, predict, keep, output)
+
+    return df.mapInArrow(on_batches, plan.schema)
+
+
+def _kept(schema: st.StructType, keep: str | Sequence[str]) -> list[str]:
+    if keep == "all":
+        return list(schema.names)
+    if keep == "none":
+        return []
+    return [keep] if isinstance(keep, str) else list(dict.fromkeys(keep))
+
+
+def _name_problems(
+    schema: st.StructType, kept: Sequence[str], columns: Sequence[str], output_column: str
+) -> list[str]:
+    problems = [
+        f'{option} names "{name}", which is no column of the data.'
+        f"{did_you_mean(name, schema.names)}"
+        for option, names in (("keep", kept), ("columns", columns))
+        for name in names
+        if name not in schema.names
+    ]
+    if output_column in kept:
+        problems.append(
+            f'the data has a column "{output_column}" already, which would be kept beside the '
+            "prediction; choose another output_column, or keep other columns"
+        )
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        problems.append(f"the data has several columns of one name: {', '.join(repeated)}")
+    return problems
+
+
+def _arrow_type(schema: st.StructType, name: str, time_zone: str) -> pa.DataType:
+    """Give the type of a column; one that cannot reach Python may still not be needed there."""
+    try:
+        return to_arrow(schema[name].dataType, time_zone)
+    except InputMismatchError:
+        return pa.opaque(pa.null(), schema[name].dataType.simpleString(), "spark")

@@ -1,0 +1,140 @@
+"""The Spark session that scorecast works in: the user's own where there is one, else a new one.
+
+Driver only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scorecast.spark.java import ensure_java
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import SparkSession
+
+LOCAL_MASTER = "local[*,4]"
+"""Where Spark runs when nobody says so; plain ``local[*]`` would not try a failed task again."""
+
+_STARTED_BY_US = "spark.scorecast.started"
+_TIME_ZONE = "spark.sql.session.timeZone"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHandle:
+    """A Spark session, and whether it may be stopped.
+
+    Attributes:
+        spark: The session.
+        owned: True for a session that scorecast started and may stop.
+    """
+
+    spark: SparkSession
+    owned: bool
+
+    def stop(self) -> None:
+        """Stop the session if scorecast owns it; leave it alone otherwise."""
+        if self.owned:
+            self.spark.stop()
+
+
+def start_session(
+    *, app_name: str = "scorecast", master: str | None = None, conf: Mapping[str, str] | None = None
+) -> SessionHandle:
+    """Return the active or default session of this process, or start one.
+
+    A session that exists is returned as it is: no argument applies to it. In a new session, what
+    the caller or the user's own Spark configuration sets is kept; only what nobody has set is
+    added: a master that retries failed tasks, UTC as time zone, workers that run the driver's
+    Python where they run on the driver's machine, and no progress bar.
+
+    Args:
+        app_name: Name of a new session; under spark-submit the submitted name is kept.
+        master: Where a new session runs: a Spark master, or ``sc://host:port`` for Spark Connect.
+        conf: Configuration of a new session; wins over ``spark-defaults.conf``.
+
+    Raises:
+        JavaError: A JVM has to be started and there is no Java that Spark can run on.
+    """
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    try:
+        return SessionHandle(SparkSession.active(), owned=False)
+    except PySparkException:  # there is none
+        pass
+    options = dict(conf or {})
+    if master is not None:
+        options["spark.remote" if master.startswith("sc://") else "spark.master"] = master
+    remote = options.get("spark.remote") or os.environ.get("SPARK_REMOTE", "")
+    if not remote.startswith("sc://"):
+        options[_STARTED_BY_US] = "true"
+        # Under spark-submit the JVM runs already, with a name and a master of the user's choice.
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:
+            ensure_java(os.environ)
+            quiet = {"spark.app.name": app_name, "spark.ui.showConsoleProgress": "false"}
+            options = quiet | options
+    if remote.startswith("local"):
+        # A Connect server inside this process takes its settings from here alone.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        options.setdefault(_TIME_ZONE, "UTC")
+    with nullcontext() if remote else _default_master(os.environ):
+        spark = SparkSession.builder.config(map=dict(options)).getOrCreate()
+    return SessionHandle(spark, owned=_complete(spark) and not _is_managed(os.environ))
+
+
+def _complete(spark: SparkSession) -> bool:
+    """Add to a new session what can only be decided once it runs; tell whether it is all ours."""
+    from pyspark.sql import is_remote
+
+    if is_remote():
+        return True
+    context = spark.sparkContext
+    set_by_anyone = context.getConf()
+    _choose_worker_python(context)
+    if not set_by_anyone.contains(_TIME_ZONE):
+        spark.conf.set(_TIME_ZONE, "UTC")
+    # Without the mark, the user had a SparkContext and only the session around it is new.
+    return set_by_anyone.contains(_STARTED_BY_US)
+
+
+def _choose_worker_python(context: SparkContext) -> None:
+    """Let workers run the Python that the user names, or the driver's own on the same machine.
+
+    Spark starts ``python3`` from ``PATH`` unless ``PYSPARK_PYTHON`` is set, also when the driver
+    runs in a virtual environment, and reads ``spark.pyspark.python`` under spark-submit only.
+    """
+    if "PYSPARK_PYTHON" in os.environ:
+        return
+    named = context.getConf().get("spark.pyspark.python")
+    if named:
+        context.pythonExec = named
+    elif str(context.master).startswith("local"):
+        context.pythonExec = sys.executable
+
+
+@contextmanager
+def _default_master(environ: MutableMapping[str, str]) -> Iterator[None]:
+    """Offer `LOCAL_MASTER` to Spark while it starts.
+
+    The variable ``MASTER`` is the one way that yields to every other: the builder's options, the
+    flags of spark-submit and ``spark-defaults.conf``.
+    """
+    if "MASTER" in environ:
+        yield
+        return
+    environ["MASTER"] = LOCAL_MASTER
+    try:
+        yield
+    finally:
+        del environ["MASTER"]
+
+
+def _is_managed(environ: Mapping[str, str]) -> bool:
+    """Tell whether a platform owns every session of this process and must not lose it."""
+    return "DATABRICKS_RUNTIME_VERSION" in environ

@@ -1,0 +1,80 @@
+"""A model on its way to the workers: a broadcast on classic sessions, an artifact on Connect."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyspark import SparkFiles
+
+from scorecast.packing import PackedModel, pack, unpack_once
+from scorecast.worker.handle import ModelHandle, ModelSource
+
+if TYPE_CHECKING:
+    from pyspark import Broadcast
+    from pyspark.sql import SparkSession
+
+    from scorecast.local.model import ResolvedModel
+
+_FOLDER = "scorecast-models"
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastSource:
+    """Files of a model from a Spark broadcast.
+
+    Unpacked into the executor's own temporary directory, which Spark removes with the executor.
+    """
+
+    broadcast: Broadcast[bytes]
+
+    def directory(self, digest: str) -> Path:
+        """Unpack once per executor; only the worker that unpacks reads the broadcast."""
+        root = Path(SparkFiles.getRootDirectory()) / _FOLDER
+        return unpack_once(root, digest, lambda: self.broadcast.value)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSource:
+    """Files of a model from a file artifact of a Spark Connect session."""
+
+    file_name: str
+
+    def directory(self, digest: str) -> Path:
+        """Unpack once per executor and session."""
+        root = Path(SparkFiles.getRootDirectory())
+        return unpack_once(root / _FOLDER, digest, (root / self.file_name).read_bytes)
+
+
+def is_connect(spark: SparkSession) -> bool:
+    """Tell whether a session is one of Spark Connect, which has no broadcast and no JVM here."""
+    return type(spark).__module__.startswith("pyspark.sql.connect")
+
+
+def ship_model(
+    spark: SparkSession, model: ResolvedModel, model_config: Mapping[str, Any] | None = None
+) -> ModelHandle:
+    """Pack a model and give it to the session. Runs on the driver, once per call of a front.
+
+    Raises:
+        ShippingError: The directory holds links that lead out of it.
+    """
+    packed = pack(model.fetched.directory)
+    source: ModelSource
+    if is_connect(spark):
+        source = _as_artifact(spark, packed)
+    else:
+        source = BroadcastSource(spark.sparkContext.broadcast(packed.data))
+    return ModelHandle(packed.digest, model.info, source, dict(model_config or {}))
+
+
+def _as_artifact(spark: SparkSession, packed: PackedModel) -> ArtifactSource:
+    name = f"scorecast-{packed.digest.removeprefix('sha256:')}.zip"
+    with tempfile.TemporaryDirectory(prefix="scorecast-") as folder:
+        file = Path(folder) / name
+        file.write_bytes(packed.data)
+        spark.addArtifact(str(file), file=True)
+    return ArtifactSource(name)
