@@ -179,6 +179,11 @@ def pair_rows() -> pd.DataFrame:
     return pd.DataFrame({"x": [0.5, 1.5, 2.5], "y": [1, 2, 3]})
 
 
+def pair_feed() -> dict[str, np.ndarray]:
+    rows = pair_rows()
+    return {"x": rows["x"].to_numpy(np.float32), "y": rows["y"].to_numpy()}
+
+
 def pair_tensors() -> dict[str, np.ndarray]:
     return {"x": np.array([0.5, 1.5], np.float32), "y": np.array([1, 2])}
 
@@ -238,13 +243,13 @@ def time_series() -> Any:
 
 
 @cache
-def network() -> Any:
-    """A network in training mode, with dropout: what is loaded has to predict without it."""
+def network(*, training: bool = True) -> Any:
+    """A network with dropout; what is loaded has to predict without it, however it was saved."""
     import torch
 
     torch.manual_seed(0)
     layers = [torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Dropout(0.5), torch.nn.Linear(8, 3)]
-    return torch.nn.Sequential(*layers).train()
+    return torch.nn.Sequential(*layers).train(training)
 
 
 @cache
@@ -255,12 +260,10 @@ def scripted_network() -> Any:
 
 
 def run_network() -> np.ndarray:
-    import copy
-
     import torch
 
     with torch.no_grad():
-        result: np.ndarray = copy.deepcopy(network()).eval()(torch.tensor(iris_array())).numpy()
+        result: np.ndarray = network(training=False)(torch.tensor(iris_array())).numpy()
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 from collections.abc import Callable, Mapping
@@ -11,8 +12,6 @@ from typing import Any
 
 import flavor_models as fm
 import pandas as pd
-from mlflow import pyfunc
-from mlflow.models import infer_signature
 
 # Given, so that MLflow does not start a process to find the requirements out.
 PIN = ["numpy"]
@@ -38,6 +37,13 @@ class Written:
     params: Mapping[str, Any] | None = None
 
 
+def signature_of(data: Any, params: Mapping[str, Any] | None = None) -> Any:
+    """Give the signature that MLflow infers."""
+    from mlflow.models import infer_signature
+
+    return infer_signature(data, params=params)
+
+
 def written_as(
     flavor: str, model: Callable[[], Any], signed_for: Callable[[], Any] | None, **options: Any
 ) -> Callable[[Path], None]:
@@ -46,7 +52,7 @@ def written_as(
     def save(path: Path) -> None:
         given = {"pip_requirements": PIN, **options}
         if signed_for is not None:
-            given["signature"] = infer_signature(signed_for())
+            given["signature"] = signature_of(signed_for())
         importlib.import_module(f"mlflow.{flavor}").save_model(model(), path, **given)
 
     return save
@@ -54,17 +60,19 @@ def written_as(
 
 def _booster_with_params(path: Path) -> None:
     params = {"pred_leaf": True, "not_of_xgboost": 1}
-    signature = infer_signature(fm.diabetes_rows(), params=params)
+    signature = signature_of(fm.diabetes_rows(), params)
     written_as("xgboost", fm.xgboost_booster, None, signature=signature)(path)
 
 
 def _classifier_with_params(path: Path) -> None:
     params = {"output_margin": True, "not_of_xgboost": 1}
-    signature = infer_signature(fm.iris_rows(), params=params)
+    signature = signature_of(fm.iris_rows(), params)
     written_as("xgboost", fm.xgboost_classifier, None, signature=signature)(path)
 
 
 def _python_model(path: Path) -> None:
+    from mlflow import pyfunc
+
     class Limited(pyfunc.PythonModel):
         def load_context(self, context: Any) -> None:
             self.offset = json.loads(Path(context.artifacts["offset"]).read_text())
@@ -80,20 +88,24 @@ def _python_model(path: Path) -> None:
         python_model=Limited(),
         artifacts={"offset": str(artifact)},
         model_config={"limit": 30.0},
-        signature=infer_signature(fm.iris_rows(), params={"scale": 2.0}),
+        signature=signature_of(fm.iris_rows(), {"scale": 2.0}),
         pip_requirements=PIN,
     )
 
 
 def _function(path: Path) -> None:
+    from mlflow import pyfunc
+
     def total(model_input: Any) -> Any:
         return model_input.sum(axis=1)
 
-    signature = infer_signature(fm.iris_rows())
+    signature = signature_of(fm.iris_rows())
     pyfunc.save_model(path, python_model=total, signature=signature, pip_requirements=PIN)
 
 
 def _type_hinted(path: Path) -> None:
+    from mlflow import pyfunc
+
     class Lengths(pyfunc.PythonModel):
         def predict(self, model_input: list[str], params: Any = None) -> list[int]:
             return [len(text) for text in model_input]
@@ -102,6 +114,8 @@ def _type_hinted(path: Path) -> None:
 
 
 def _from_code(path: Path) -> None:
+    from mlflow import pyfunc
+
     script = path.parent / "from_code.py"
     script.write_text(
         "import mlflow\n"
@@ -110,11 +124,13 @@ def _from_code(path: Path) -> None:
         "        return model_input.sum(axis=1).to_numpy()\n"
         "mlflow.models.set_model(Total())\n"
     )
-    signature = infer_signature(fm.iris_rows())
+    signature = signature_of(fm.iris_rows())
     pyfunc.save_model(path, python_model=str(script), signature=signature, pip_requirements=PIN)
 
 
 def _loader_module(path: Path) -> None:
+    from mlflow import pyfunc
+
     code = path.parent / "factor_loader.py"
     code.write_text(
         "from pathlib import Path\n"
@@ -134,12 +150,12 @@ def _loader_module(path: Path) -> None:
         loader_module="factor_loader",
         data_path=str(data),
         code_paths=[str(code)],
-        signature=infer_signature(fm.iris_rows(), params={"scale": 2}),
+        signature=signature_of(fm.iris_rows(), {"scale": 2}),
         pip_requirements=PIN,
     )
 
 
-# In this order, a library that another one imports comes after the ones that do not.
+# A library that others import comes before them: skops imports torch and sklearn, xgboost sklearn.
 CASES = [
     Written("loader-module", None, _loader_module, fm.iris_rows, {"scale": 3}),
     Written(
@@ -165,7 +181,8 @@ CASES = [
         "onnxruntime",
         written_as(
             "onnx",
-            fm.onnx_matrix,
+            # MLflow takes the tensors out of the object that it saves.
+            lambda: copy.deepcopy(fm.onnx_matrix()),
             fm.iris_array,
             onnx_execution_providers=["CUDAExecutionProvider", ("CPUExecutionProvider", {})],
             onnx_session_options={
@@ -201,6 +218,29 @@ CASES = [
         "statsmodels",
         written_as("statsmodels", fm.time_series, None),
         lambda: pd.DataFrame({"start": [55], "end": [65]}),
+    ),
+    Written(
+        "pytorch-pt2",
+        "torch",
+        written_as(
+            "pytorch",
+            lambda: fm.network(training=False),
+            fm.iris_array,
+            input_example=fm.iris_array(),
+        ),
+        fm.iris_array,
+    ),
+    Written(
+        "pytorch-pickle",
+        "torch",
+        written_as("pytorch", fm.network, fm.iris_rows, serialization_format="pickle"),
+        fm.iris_rows,
+    ),
+    Written(
+        "pytorch-script",
+        "torch",
+        written_as("pytorch", fm.scripted_network, fm.iris_rows, serialization_format="pickle"),
+        fm.iris_rows,
     ),
     Written(
         "sklearn-skops", "sklearn", written_as("sklearn", fm.pipeline, fm.iris_rows), fm.iris_rows
@@ -279,24 +319,6 @@ CASES = [
             fm.iris_rows,
         )
         for form in ("skops", "cloudpickle", "pickle")
-    ),
-    Written(
-        "pytorch-pt2",
-        "torch",
-        written_as("pytorch", lambda: fm.network().eval(), fm.iris_array, input_example=fm.iris_array()),
-        fm.iris_array,
-    ),
-    Written(
-        "pytorch-pickle",
-        "torch",
-        written_as("pytorch", fm.network, fm.iris_rows, serialization_format="pickle"),
-        fm.iris_rows,
-    ),
-    Written(
-        "pytorch-script",
-        "torch",
-        written_as("pytorch", fm.scripted_network, fm.iris_rows, serialization_format="pickle"),
-        fm.iris_rows,
     ),
     Written("python-model", "mlflow", _python_model, fm.iris_rows, {"scale": 4.0}),
     Written("python-function", "mlflow", _function, fm.iris_rows),

@@ -80,7 +80,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         # The kept columns come first, then all of them again for the model.
         positions = [*(schema.get_field_index(name) for name in kept), *range(len(schema))]
         arranged = (_take(batch, positions) for batch in batches)
-        result = append_to_batches(arranged, plan, len(kept), output_column)
+        result = append_to_batches(arranged, plan, [*kept, output_column])
         fields = [*(schema.field(name) for name in kept), pa.field(output_column, wanted)]
         with open_output(output) as stream:
             return FileReport(write_batches(result, pa.schema(fields), stream, chosen), output)

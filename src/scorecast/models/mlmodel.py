@@ -20,29 +20,28 @@ MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
 REGISTERED_META = "registered_model_meta"
 
-# Keys whose value goes into the field of the same name, unchanged.
-_PLAIN_KEYS = (
+# Keys whose value goes into the field of the same name: as text, since a file edited by hand may
+# hold a version or an id that YAML reads as a number, or unchanged.
+_TEXT_KEYS = (
     "model_id",
     "run_id",
     "model_uuid",
     "artifact_path",
     "mlflow_version",
-    "model_size_bytes",
-    "resources",
-    "auth_policy",
-    "prompts",
     "databricks_runtime",
+    "utc_time_created",
 )
+_PLAIN_KEYS = ("model_size_bytes", "resources", "auth_policy", "prompts")
 _OTHER_KEYS = (
     "flavors",
     "signature",
     "saved_input_example_info",
-    "utc_time_created",
     "metadata",
     "env_vars",
     "is_signature_from_type_hint",
     "type_hint_from_example",
 )
+_KNOWN_KEYS = frozenset((*_TEXT_KEYS, *_PLAIN_KEYS, *_OTHER_KEYS))
 
 
 def read_model_info(directory: Path) -> ModelInfo:
@@ -72,23 +71,26 @@ def read_model_info(directory: Path) -> ModelInfo:
         message = f'The signature in "{directory / MLMODEL}" is not a mapping.'
         raise MLmodelError(message)
     registered = _read_mapping_if_there(directory / REGISTERED_META)
-    created = raw.get("utc_time_created")
-    version = registered.get("model_version")
+    texts: dict[str, Any] = {key: _text(raw.get(key)) for key in _TEXT_KEYS}
     return ModelInfo(
         flavors=flavors,
         signature=None if signature is None else parse_signature(signature),
         requirements=_read_requirements(directory / REQUIREMENTS),
-        input_example=_input_example(raw.get("saved_input_example_info")),
-        utc_time_created=None if created is None else str(created),
+        input_example=_input_example(raw.get("saved_input_example_info"), directory / MLMODEL),
         metadata=raw.get("metadata") or {},
         env_vars=tuple(raw.get("env_vars") or ()),
         signature_from_type_hint=bool(raw.get("is_signature_from_type_hint")),
         type_hint_from_example=bool(raw.get("type_hint_from_example")),
-        registered_name=registered.get("model_name"),
-        registered_version=None if version is None else str(version),
-        unknown={k: v for k, v in raw.items() if k not in (*_PLAIN_KEYS, *_OTHER_KEYS)},
+        registered_name=_text(registered.get("model_name")),
+        registered_version=_text(registered.get("model_version")),
+        unknown={k: v for k, v in raw.items() if k not in _KNOWN_KEYS},
         **{key: raw.get(key) for key in _PLAIN_KEYS},
+        **texts,
     )
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 def _mlmodel_file(directory: Path) -> Path:
@@ -144,9 +146,16 @@ def _read_requirements(file: Path) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
-def _input_example(raw: Mapping[str, Any] | None) -> InputExample | None:
+def _input_example(raw: Any, file: Path) -> InputExample | None:
     if not raw:
         return None
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("artifact_path"), str):
+        message = (
+            f'The key saved_input_example_info in "{file}" does not name the file of the input '
+            "example: expected a mapping with artifact_path and type. Save the model again, or "
+            "remove the key."
+        )
+        raise MLmodelError(message)
     return InputExample(
         artifact_path=raw["artifact_path"],
         type=raw.get("type", "json_object"),

@@ -33,14 +33,12 @@ class FramePlan:
     Attributes:
         model: The checked model.
         columns: Columns that are needed at all: the kept ones first, then other inputs.
-        keep: How many of them are kept.
         inputs: Which of them become which inputs.
         schema: Schema of the result: kept columns, then the prediction.
     """
 
     model: CheckedModel
     columns: tuple[str, ...]
-    keep: int
     inputs: InputPlan
     schema: st.StructType
 
@@ -143,39 +141,42 @@ def _narrowed(
     return FramePlan(
         model,
         tuple(needed),
-        len(kept),
         InputPlan(inputs.form, renumbered),
         st.StructType([*fields, st.StructField(output_column, model.result_type)]),
     )
 
 
 def select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
-    """Give the columns that the plan needs, in its order."""
-    return df.select(*(F.col(f"`{name.replace('`', '``')}`") for name in plan.columns))
+    """Give the columns that the plan needs, in its order, under names of our own.
+
+    Spark's mapIn functions look columns up by unquoted names, so a dot in a name breaks them.
+    """
+    return df.select(
+        *(
+            F.col(f"`{name.replace('`', '``')}`").alias(f"c{i}")
+            for i, name in enumerate(plan.columns)
+        )
+    )
 
 
 def apply_plan(
     df: DataFrame, plan: FramePlan, handle: ModelHandle, *, interface: Interface = "arrow"
 ) -> DataFrame:
-    """Predict on a data frame of exactly the columns of the plan."""
-    predict = PredictPlan(
-        handle,
-        plan.inputs,
-        to_arrow(plan.model.result_type, plan.model.time_zone),
-        plan.model.params,
-    )
-    keep, output = plan.keep, plan.schema.names[-1]
+    """Predict on a data frame of exactly the columns that `select_columns` gives."""
+    zone = plan.model.time_zone
+    result = to_arrow(plan.model.result_type, zone)
+    predict = PredictPlan(handle, plan.inputs, result, plan.model.params)
+    names = tuple(plan.schema.names)
     if interface == "pandas":
-        zone = plan.model.time_zone
-        schema = pa.schema([(f.name, to_arrow(f.dataType, zone)) for f in df.schema])
+        schema = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in df.schema])
 
         def on_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-            return append_to_frames(frames, predict, keep, output, schema)
+            return append_to_frames(frames, predict, names, schema)
 
         return df.mapInPandas(on_frames, plan.schema)
 
     def on_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return append_to_batches(batches, predict, keep, output)
+        return append_to_batches(batches, predict, names)
 
     return df.mapInArrow(on_batches, plan.schema)
 

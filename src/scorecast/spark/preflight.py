@@ -294,5 +294,5 @@ def _files(directory: Traversable, prefix: str) -> Iterator[tuple[str, Traversab
     for child in sorted(directory.iterdir(), key=lambda child: child.name):
         if child.is_file():
             yield f"{prefix}/{child.name}", child
-        elif child.name != "__pycache__":
+        elif not child.name.startswith((".", "__pycache__")):
             yield from _files(child, f"{prefix}/{child.name}")

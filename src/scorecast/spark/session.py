@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 LOCAL_MASTER = "local[*,4]"
 """Where Spark runs when nobody says so; plain ``local[*]`` would not try a failed task again."""
 
-_STARTED_BY_US = "spark.scorecast.started"
+_STARTED_BY = "spark.scorecast.startedBy"
 _TIME_ZONE = "spark.sql.session.timeZone"
 
 
@@ -68,12 +69,13 @@ def start_session(
         return SessionHandle(SparkSession.active(), owned=False)
     except PySparkException:  # there is none
         pass
+    mark = uuid.uuid4().hex
     options = dict(conf or {})
     if master is not None:
         options["spark.remote" if master.startswith("sc://") else "spark.master"] = master
     remote = options.get("spark.remote") or os.environ.get("SPARK_REMOTE", "")
     if not remote.startswith("sc://"):
-        options[_STARTED_BY_US] = "true"
+        options[_STARTED_BY] = mark
         # Under spark-submit the JVM runs already, with a name and a master of the user's choice.
         if "PYSPARK_GATEWAY_PORT" not in os.environ:
             ensure_java(os.environ)
@@ -85,22 +87,25 @@ def start_session(
         options.setdefault(_TIME_ZONE, "UTC")
     with nullcontext() if remote else _default_master(os.environ):
         spark = SparkSession.builder.config(map=dict(options)).getOrCreate()
-    return SessionHandle(spark, owned=_complete(spark) and not _is_managed(os.environ))
+    return SessionHandle(spark, owned=_complete(spark, mark) and not _is_managed(os.environ))
 
 
-def _complete(spark: SparkSession) -> bool:
+def _complete(spark: SparkSession, mark: str) -> bool:
     """Add to a new session what can only be decided once it runs; tell whether it is all ours."""
     from pyspark.sql import is_remote
 
     if is_remote():
         return True
     context = spark.sparkContext
-    set_by_anyone = context.getConf()
+    settings = context.getConf()
+    # Without our mark, the user had a SparkContext and only the session around it is new. The mark
+    # is of this call, since a JVM hands the settings of its first context on to all later ones.
+    if settings.get(_STARTED_BY) != mark:
+        return False
     _choose_worker_python(context)
-    if not set_by_anyone.contains(_TIME_ZONE):
+    if not settings.contains(_TIME_ZONE):
         spark.conf.set(_TIME_ZONE, "UTC")
-    # Without the mark, the user had a SparkContext and only the session around it is new.
-    return set_by_anyone.contains(_STARTED_BY_US)
+    return True
 
 
 def _choose_worker_python(context: SparkContext) -> None:

@@ -82,7 +82,7 @@ class PyTorchFlavor:
     """Saves the pickled module by default, and ``pt2`` on request, which needs an input example."""
 
     name: str = "pytorch"
-    extra: str = "pytorch"
+    extra: str = "torch"
     packages: tuple[str, ...] = ("torch",)
 
     def load(self, files: ModelFiles) -> Predictor:
@@ -154,8 +154,11 @@ def _array(data: Any) -> npt.NDArray[Any]:
             "Save the model with a signature of columns or of one unnamed tensor."
         )
         raise InputMismatchError(message)
-    # torch takes neither read-only arrays, which Arrow gives, nor negative strides.
-    return np.require(array, requirements=["C", "W"])
+    # torch takes neither negative strides nor read-only arrays, which Arrow gives. The order of the
+    # axes in memory stays otherwise: the last bit of a matrix product depends on it.
+    if any(stride < 0 for stride in array.strides):
+        return array.copy()
+    return np.require(array, requirements="W")
 
 
 def _load_pickled(torch: Any, file: Path) -> Any:

