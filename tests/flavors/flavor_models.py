@@ -14,6 +14,7 @@ ROWS = 12
 
 @cache
 def iris() -> tuple[pd.DataFrame, np.ndarray]:
+    """Features and classes of iris, shuffled so that the first rows hold all classes."""
     from sklearn.datasets import load_iris
 
     data = load_iris(as_frame=True)
@@ -23,6 +24,7 @@ def iris() -> tuple[pd.DataFrame, np.ndarray]:
 
 @cache
 def diabetes() -> tuple[pd.DataFrame, np.ndarray]:
+    """Features and target of the diabetes data."""
     from sklearn.datasets import load_diabetes
 
     data = load_diabetes(as_frame=True)
@@ -30,19 +32,23 @@ def diabetes() -> tuple[pd.DataFrame, np.ndarray]:
 
 
 def iris_rows() -> pd.DataFrame:
+    """Rows to predict, as columns."""
     return iris()[0].head(ROWS)
 
 
 def iris_array() -> np.ndarray:
+    """The same rows as one array of the type that networks take."""
     return iris_rows().to_numpy(dtype=np.float32)
 
 
 def diabetes_rows() -> pd.DataFrame:
+    """Rows to predict of the diabetes data."""
     return diabetes()[0].head(ROWS)
 
 
 @cache
 def pipeline() -> Any:
+    """A scaler and a classifier, which skops trusts."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -52,6 +58,7 @@ def pipeline() -> Any:
 
 @cache
 def forest() -> Any:
+    """Trees, which skops trusts only when they are listed."""
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(n_estimators=3, random_state=0).fit(*diabetes())
@@ -59,6 +66,7 @@ def forest() -> Any:
 
 @cache
 def xgboost_booster() -> Any:
+    """A regressor of the native interface."""
     import xgboost
 
     features, target = diabetes()
@@ -66,6 +74,7 @@ def xgboost_booster() -> Any:
 
 
 def run_xgboost_booster() -> np.ndarray:
+    """What XGBoost itself predicts."""
     import xgboost
 
     result: np.ndarray = xgboost_booster().predict(xgboost.DMatrix(diabetes_rows()))
@@ -74,6 +83,7 @@ def run_xgboost_booster() -> np.ndarray:
 
 @cache
 def xgboost_classifier() -> Any:
+    """A classifier of the scikit-learn interface."""
     import xgboost
 
     return xgboost.XGBClassifier(n_estimators=3, max_depth=2).fit(*iris())
@@ -81,6 +91,7 @@ def xgboost_classifier() -> Any:
 
 @cache
 def xgboost_regressor() -> Any:
+    """A regressor of the scikit-learn interface."""
     import xgboost
 
     return xgboost.XGBRegressor(n_estimators=3, max_depth=2).fit(*diabetes())
@@ -88,6 +99,7 @@ def xgboost_regressor() -> Any:
 
 @cache
 def lightgbm_booster() -> Any:
+    """A regressor of the native interface."""
     import lightgbm
 
     features, target = diabetes()
@@ -97,6 +109,7 @@ def lightgbm_booster() -> Any:
 
 @cache
 def lightgbm_classifier() -> Any:
+    """A classifier of the scikit-learn interface."""
     import lightgbm
 
     return lightgbm.LGBMClassifier(n_estimators=3, num_leaves=4, verbose=-1).fit(*iris())
@@ -104,6 +117,7 @@ def lightgbm_classifier() -> Any:
 
 @cache
 def catboost_classifier() -> Any:
+    """A classifier of three classes, which predicts an array of one column."""
     import catboost
 
     options = {"iterations": 3, "depth": 2, "silent": True, "allow_writing_files": False}
@@ -112,6 +126,7 @@ def catboost_classifier() -> Any:
 
 @cache
 def catboost_regressor() -> Any:
+    """A regressor."""
     import catboost
 
     options = {"iterations": 3, "depth": 2, "silent": True, "allow_writing_files": False}
@@ -138,6 +153,7 @@ def onnx_columns() -> Any:
 
 @cache
 def columns_model() -> Any:
+    """A classifier of named columns."""
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -150,6 +166,7 @@ def columns_model() -> Any:
 
 
 def numbered_rows() -> pd.DataFrame:
+    """Rows whose column names can be names of inputs of a graph."""
     rows = iris_rows()
     return rows.set_axis([f"f{i}" for i in range(rows.shape[1])], axis=1).astype(np.float32)
 
@@ -176,15 +193,18 @@ def onnx_pair() -> Any:
 
 
 def pair_rows() -> pd.DataFrame:
+    """Rows for `onnx_pair`; x is wider than the graph takes."""
     return pd.DataFrame({"x": [0.5, 1.5, 2.5], "y": [1, 2, 3]})
 
 
 def pair_feed() -> dict[str, np.ndarray]:
+    """The same rows as the graph takes them."""
     rows = pair_rows()
     return {"x": rows["x"].to_numpy(np.float32), "y": rows["y"].to_numpy()}
 
 
 def pair_tensors() -> dict[str, np.ndarray]:
+    """Tensors for `onnx_pair`."""
     return {"x": np.array([0.5, 1.5], np.float32), "y": np.array([1, 2])}
 
 
@@ -219,6 +239,7 @@ def _onnx(graph: Any) -> Any:
 
 
 def run_onnx(model: Any, feed: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What ONNX Runtime itself gives."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(model.SerializeToString())
@@ -228,6 +249,7 @@ def run_onnx(model: Any, feed: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 @cache
 def least_squares() -> Any:
+    """A fitted linear model."""
     import statsmodels.api as sm
 
     features, target = diabetes()
@@ -236,6 +258,7 @@ def least_squares() -> Any:
 
 @cache
 def time_series() -> Any:
+    """A fitted time series model of 60 points."""
     from statsmodels.tsa.ar_model import AutoReg
 
     values = np.sin(np.arange(60) / 3) + np.random.default_rng(0).normal(size=60) / 10
@@ -254,12 +277,14 @@ def network(*, training: bool = True) -> Any:
 
 @cache
 def scripted_network() -> Any:
+    """The network as TorchScript."""
     import torch
 
     return torch.jit.script(network())
 
 
 def run_network() -> np.ndarray:
+    """What PyTorch itself predicts without dropout."""
     import torch
 
     with torch.no_grad():

@@ -1,8 +1,8 @@
 """Run by tests in a process of its own: loads models while libraries cannot be imported.
 
-Arguments: a JSON list of jobs, each with ``model``, ``blocked`` (names of libraries) and ``data`` (a
-pickle, or null). Prints a JSON list: per job the libraries that were imported before and after it,
-the type and text of the error, and where the predictions were written.
+The argument is a file with a JSON list of jobs: ``model``, ``blocked`` (names of libraries),
+``data`` (a pickle of rows and params, or null) and ``out`` (where to pickle predictions). Prints
+a JSON list: per job the libraries imported before and after it, and type and text of its error.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
     blocker = Blocker()
     sys.meta_path.insert(0, blocker)
     jobs = json.loads(Path(sys.argv[1]).read_text())
-    print(json.dumps([run(job, blocker) for job in jobs]))
+    json.dump([run(job, blocker) for job in jobs], sys.stdout)
 
 
 if __name__ == "__main__":

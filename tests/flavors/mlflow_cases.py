@@ -313,9 +313,7 @@ CASES = [
         Written(
             f"lightgbm-classifier-{form}",
             "lightgbm",
-            written_as(
-                "lightgbm", fm.lightgbm_classifier, fm.iris_rows, serialization_format=form
-            ),
+            written_as("lightgbm", fm.lightgbm_classifier, fm.iris_rows, serialization_format=form),
             fm.iris_rows,
         )
         for form in ("skops", "cloudpickle", "pickle")

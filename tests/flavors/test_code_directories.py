@@ -75,6 +75,30 @@ def test_two_models_with_a_module_of_one_name_use_each_its_own(bring: Any, tmp_p
     np.testing.assert_array_equal(again.predict(fm.iris_rows()), column * 2)
 
 
+def test_an_estimator_class_of_the_models_own_takes_params_of_its_own(tmp_path: Path) -> None:
+    """A class derived from XGBoost's, in code that the model brings, gets all params of predict."""
+    from mlflow import pyfunc
+
+    code = tmp_path / "own_estimator.py"
+    code.write_text(
+        "import xgboost\n"
+        "class Scaled(xgboost.XGBRegressor):\n"
+        "    def predict(self, X, **options):\n"
+        "        return super().predict(X) * options['factor']\n"
+    )
+    sys.path.insert(0, str(tmp_path))
+    features, target = fm.diabetes()
+    model = importlib.import_module("own_estimator").Scaled(n_estimators=2).fit(features, target)
+    rows = fm.diabetes_rows()
+    signature = scorecast.infer_signature(rows, params={"factor": 1.0})
+
+    path = scorecast.save_model(model, tmp_path / "model", code_paths=[code], signature=signature)
+
+    expected = model.predict(rows, factor=3.0)
+    for loaded in (scorecast.load_model(path), pyfunc.load_model(str(path))):
+        np.testing.assert_array_equal(loaded.predict(rows, params={"factor": 3.0}), expected)
+
+
 def test_code_paths_load_in_mlflow(tmp_path: Path) -> None:
     """A pickled object with code_paths predicts in MLflow."""
     from mlflow import pyfunc

@@ -17,7 +17,12 @@ CASE = {case.name: case for case in CASES}
 
 # Case to take the files from, flavor, keys that were missing or other then (None: missing).
 OLDER = [
-    ("sklearn-pickle", "sklearn", {"serialization_format": None}, {"model_path": None, "data": "model.pkl"}),
+    (
+        "sklearn-pickle",
+        "sklearn",
+        {"serialization_format": None},
+        {"model_path": None, "data": "model.pkl"},
+    ),
     ("sklearn-cloudpickle", "sklearn", {"skops_trusted_types": None}, {"predict_fn": None}),
     ("xgboost-xgb", "xgboost", {"model_class": None, "model_format": None}, {}),
     ("lightgbm", "lightgbm", {"model_class": None, "serialization_format": None}, {}),
@@ -30,7 +35,7 @@ OLDER = [
 
 
 @pytest.mark.parametrize(("name", "flavor", "conf", "pyfunc"), OLDER)
-def test_directories_of_earlier_releases_predict_the_same(  # noqa: PLR0917 - fixtures
+def test_directories_of_earlier_releases_predict_the_same(
     name: str,
     flavor: str,
     conf: Mapping[str, Any],

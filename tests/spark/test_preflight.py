@@ -47,6 +47,12 @@ handle.stop()
 print(json.dumps([row.facts for row in rows]))
 """
 
+PRETENDS_TO_BE_PYTHON_3_99 = """
+import collections, sys
+fields = "major minor micro releaselevel serial"
+sys.version_info = collections.namedtuple("version_info", fields)(3, 99, 0, "final", 0)
+"""
+
 
 def make_environment(
     directory: Path, *, without: Sequence[str] = (), with_packages: bool = True
@@ -160,7 +166,7 @@ def test_other_python_version_is_named(session: SparkSession, tmp_path: Path) ->
     """Spark's own failure on another Python version becomes the same short error."""
     python = make_environment(tmp_path / "future", with_packages=False)
     (packages,) = python.parents[1].glob("lib/*/site-packages")
-    (packages / "sitecustomize.py").write_text("import sys\nsys.version_info = (3, 99, 0)\n")
+    (packages / "sitecustomize.py").write_text(PRETENDS_TO_BE_PYTHON_3_99)
     text = message_of(session, python)
     assert f"  Python: driver {sys.version.split()[0]}, worker 3.99\n" in text
     assert f"Worker: {python}\n" in text

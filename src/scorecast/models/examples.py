@@ -139,7 +139,7 @@ def _listed(array: npt.NDArray[Any]) -> Any:
 
 
 def _is_sparse(data: object) -> bool:
-    return hasattr(data, "tocsr") and hasattr(data, "format")
+    return hasattr(data, "tocsr") and getattr(data, "format", None) in _SPARSE
 
 
 def _is_array(*values: object) -> bool:

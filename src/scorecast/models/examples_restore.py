@@ -48,6 +48,9 @@ def restored_frame(raw: Any, inputs: Sequence[Spec]) -> pd.DataFrame:
         ValueError: A column does not fit its declared type.
     """
     split = {"data": raw} if isinstance(raw, list) else raw
+    if len({len(row) for row in split["data"]}) > 1:
+        message = "its rows differ in length"
+        raise ValueError(message)
     frame = pd.DataFrame(split["data"], index=split.get("index"), columns=split.get("columns"))
     for label, kind in _declared(frame.columns.to_list(), inputs):
         try:

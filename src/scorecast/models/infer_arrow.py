@@ -34,15 +34,8 @@ def has_missing(column: Any) -> bool:
     return bool(pc.any(pc.is_nan(values)).as_py())
 
 
-def type_of_arrow(  # noqa: PLR0911 - one per kind of type
-    column: Any, *, inside_struct: bool = False
-) -> ColumnType:
+def type_of_arrow(column: Any) -> ColumnType:  # noqa: PLR0911 - one per kind of type
     """Describe a chunked array by its Arrow type; the values tell only what may be missing.
-
-    Args:
-        column: A ``pyarrow.ChunkedArray``.
-        inside_struct: Whether the values are members of a struct, which pandas holds as Python
-            objects, so that an integer stays one beside nulls.
 
     Raises:
         UndescribedError: No type describes it.
@@ -50,25 +43,23 @@ def type_of_arrow(  # noqa: PLR0911 - one per kind of type
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         storage = [chunk.storage for chunk in column.chunks]
-        return type_of_arrow(
-            pa.chunked_array(storage, kind.storage_type), inside_struct=inside_struct
-        )
+        return type_of_arrow(pa.chunked_array(storage, kind.storage_type))
     if pt.is_dictionary(kind):
-        return type_of_arrow(column.cast(kind.value_type), inside_struct=inside_struct)
+        return type_of_arrow(column.cast(kind.value_type))
     if pt.is_null(kind):
         return AnyValue()
     if pt.is_struct(kind) and kind.num_fields:
         return _type_of_struct(column)
     if pt.is_map(kind) and _is_text(kind.key_type):
         values = [chunk.items for chunk in column.chunks]
-        return Map(type_of_arrow(pa.chunked_array(values, kind.item_type), inside_struct=True))
+        return Map(type_of_arrow(pa.chunked_array(values, kind.item_type)))
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
         return Array(type_of_arrow(pc.list_flatten(column)))
     scalar = _scalar(kind)
     if scalar is None:
         message = f"its type is {kind}, for which signatures have no type. {_advice(kind)}"
         raise UndescribedError(message)
-    if scalar.name in ("integer", "long") and column.null_count and not inside_struct:
+    if scalar.name in ("integer", "long") and column.null_count:
         return Scalar("double")
     return scalar
 
@@ -76,9 +67,9 @@ def type_of_arrow(  # noqa: PLR0911 - one per kind of type
 def _type_of_struct(column: Any) -> Object:
     members = []
     for i, field in enumerate(column.type):
-        values = pc.struct_field(column, [i])
+        values = pa.chunked_array([chunk.field(i) for chunk in column.chunks], field.type)
         try:
-            kind = type_of_arrow(values, inside_struct=True)
+            kind = type_of_arrow(values)
         except UndescribedError as error:
             message = f'in member "{field.name}" {error}'
             raise UndescribedError(message) from None

@@ -219,8 +219,9 @@ def type_of_column(column: pd.Series[Any]) -> ColumnType:
         column = column.infer_objects()
     if column.dtype.kind != "O":
         return type_of_dtype(column.dtype)
+    if column.empty:
+        return Scalar("string")
     # Many rows of text are the common case; pandas looks at them without a Python loop.
-    found = pd.api.types.infer_dtype(column, skipna=True)
-    if found == "string" or (found == "empty" and column.empty):
+    if column.notna().any() and pd.api.types.infer_dtype(column, skipna=True) == "string":
         return Scalar("string")
     return common_type(column.to_list())

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _MINIMUM_PYTHON = (3, 11)
 _MINIMUM_VERSIONS = {
-    "pyspark": (4, 0),
+    "pyspark": (4, 1),
     "pandas": (2, 2),
     "pyarrow": (18, 0),
-    "numpy": (1, 23),
+    "numpy": (1, 26),
 }
 
 
@@ -149,18 +149,21 @@ def check_spark_submit(environ: Mapping[str, str]) -> Finding:
     """
     on_path = shutil.which("spark-submit", path=environ.get("PATH", ""))
     own = Path(sys.executable).with_name("spark-submit")
-    if on_path is None:
-        if not own.exists():
-            message = "not on PATH, and none beside this Python; jobs can still be run without it"
-            return Finding("spark-submit", "warn", message, "pip install pyspark")
-        # Called by its full path it looks for pyspark with the python3 of PATH and finds nothing.
-        message = f"not on PATH, so that {own} will not find Spark"
-        return Finding("spark-submit", "warn", message, f'export PATH="{own.parent}:$PATH"')
-    home = environ.get("SPARK_HOME")
-    if own.exists() and not own.samefile(on_path):
+    cure = f'export PATH="{own.parent}:$PATH"'
+    if on_path is None and not own.exists():
+        message = "not on PATH, and none beside this Python; jobs can be run without it"
+        return Finding("spark-submit", "warn", message, "pip install pyspark")
+    if on_path is None and "SPARK_HOME" not in environ:
+        # Called by its full path it asks the python3 of PATH where pyspark is.
+        message = f"not on PATH, so that {own} looks for Spark in another Python"
+        return Finding("spark-submit", "warn", message, cure)
+    if on_path is not None and own.exists() and not own.samefile(on_path):
         message = f"{on_path} does not belong to this Python's pyspark"
-        return Finding("spark-submit", "warn", message, f'export PATH="{own.parent}:$PATH"')
-    return Finding("spark-submit", "ok", on_path + (f", SPARK_HOME={home}" if home else ""))
+        return Finding("spark-submit", "warn", message, cure)
+    home = environ.get("SPARK_HOME")
+    return Finding(
+        "spark-submit", "ok", f"{on_path or own}{f', SPARK_HOME={home}' if home else ''}"
+    )
 
 
 def check_extras() -> Finding:

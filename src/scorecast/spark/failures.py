@@ -10,10 +10,10 @@ import re
 from scorecast import errors
 from scorecast.errors import ScorecastError
 
-# A message may go on over lines that are indented or start with a dash; Spark's text follows a
-# blank line or starts with a tab.
+# A message may go on over several lines; Spark's text follows a blank line, a tab or its SQLSTATE.
 _OURS = re.compile(
-    r"^(?:\w+\.)*scorecast\.errors\.(?P<name>\w+): (?P<message>.*(?:\n(?!\s*\n|\t|\s+at |Traceback).+)*)",
+    r"^(?:\w+\.)*scorecast\.errors\.(?P<name>\w+): "
+    r"(?P<message>.*(?:\n(?!\s*\n|\t| SQLSTATE|\s+at |Traceback).+)*)",
     re.MULTILINE,
 )
 
@@ -26,4 +26,4 @@ def error_in_worker(error: Exception) -> ScorecastError | None:
     kind = getattr(errors, found[-1]["name"], None)
     if not (isinstance(kind, type) and issubclass(kind, ScorecastError)):
         return None
-    return cast("ScorecastError", kind(found[-1]["message"].strip()))
+    return kind(found[-1]["message"].strip())

@@ -204,10 +204,27 @@ def _name_problems(
             f'the data has a column "{output_column}" already, which would be kept beside the '
             "prediction; choose another output_column, or keep other columns"
         )
+    problems += [
+        f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through Python '
+        "workers; keep other columns, or cast it"
+        for name in kept
+        if name in schema.names and not _passes(schema[name].dataType)
+    ]
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
         problems.append(f"the data has several columns of one name: {', '.join(repeated)}")
     return problems
+
+
+def _passes(kind: st.DataType) -> bool:
+    """Tell whether Spark sends values of a type to Python workers and takes them back."""
+    if isinstance(kind, st.VariantType):
+        return True
+    try:
+        to_arrow(kind, "UTC")
+    except InputMismatchError:
+        return False
+    return True
 
 
 def _arrow_type(schema: st.StructType, name: str, time_zone: str) -> pa.DataType:

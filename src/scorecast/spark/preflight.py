@@ -10,6 +10,7 @@ Everything here runs on the driver, but for the function inside `_probe_for`.
 from __future__ import annotations
 
 import atexit
+import functools
 import hashlib
 import importlib.metadata
 import importlib.resources
@@ -122,7 +123,7 @@ def inspect_workers(
     try:
         worker = _run_on_worker(spark, probe)
         if differing(driver, worker) == [_PACKAGE] and worker.versions[_PACKAGE] is None:
-            _ship_package(spark)
+            spark.addArtifact(str(_zip_file()), pyfile=True)
             worker = _run_on_worker(spark, probe)
     except Exception as error:
         command = None if is_remote() else spark.sparkContext.pythonExec
@@ -262,16 +263,16 @@ def _run_on_worker(spark: SparkSession, probe: Callable[[object], str]) -> Pytho
     return PythonFacts(**json.loads(answer))
 
 
-def _ship_package(spark: SparkSession) -> None:
-    """Give the workers of `spark` the driver's scorecast; it lasts as long as the session."""
+@functools.cache
+def _zip_file() -> Path:
+    """Write `package_zip` once; executors that start later fetch it, so it stays to the end."""
     content = package_zip()
     directory = tempfile.mkdtemp(prefix="scorecast-")
-    # Executors that start later fetch the file from here, so it stays until the driver ends.
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     # Spark refuses another file of the same name, hence the digest.
     path = Path(directory, f"scorecast-{hashlib.sha256(content).hexdigest()[:12]}.zip")
     path.write_bytes(content)
-    spark.addArtifact(str(path), pyfile=True)
+    return path
 
 
 def package_zip() -> bytes:

@@ -3,7 +3,8 @@
 To add a flavor, write ``flavors/<name>.py`` with one annotated constant ``FLAVOR: Flavor`` and add
 its line to `_BY_LOADER_MODULE`, and to `_SAVE_ORDER` when it can save. The library is imported
 inside the methods, never at the top of the file, so that a flavor costs nothing until a model of it
-is loaded. May import `base`, `errors` and `extras`; flavors do not import one another.
+is loaded. May import `base`, `errors`, `extras` and `estimators`, the file formats that flavors of
+scikit-learn's kind share; flavors do not import one another.
 """
 
 from __future__ import annotations

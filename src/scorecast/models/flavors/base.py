@@ -167,9 +167,10 @@ def pinned(*distributions: str) -> tuple[str, ...]:
 def accepts_params(function: Callable[..., Any]) -> bool:
     """Tell whether a predict function takes a keyword ``params``, as MLflow decides it."""
     try:
-        return "params" in inspect.signature(function).parameters
+        params = inspect.signature(function).parameters.get("params")
     except (TypeError, ValueError):
         return False
+    return params is not None and params.kind is not params.VAR_KEYWORD
 
 
 def choose_format(asked: str | None, *, default: str, known: tuple[str, ...], flavor: str) -> str:

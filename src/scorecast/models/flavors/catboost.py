@@ -44,7 +44,7 @@ class CatBoostFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load a model as the class that it was saved from."""
-        catboost: Any = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
+        catboost = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
         conf = files.conf(self.name)
         file = files.path(conf.get("data"), files.info.pyfunc.data, "model.cb")
         kind = conf.get("model_type")
@@ -65,7 +65,7 @@ class CatBoostFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write the model by its own ``save_model``."""
         refuse_predict_fn(options, self.name)
-        catboost: Any = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
+        catboost = require("catboost", extra=self.extra, needed_for='flavor "catboost"')
         chosen = choose_format(
             options.serialization_format, default="cbm", known=_FORMATS, flavor=self.name
         )

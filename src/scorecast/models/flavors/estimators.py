@@ -62,7 +62,7 @@ def serializers(chosen: str) -> tuple[str, ...]:
 
 
 def _load_skops(file: Path, trusted: Sequence[str] | None) -> Any:
-    skops_io: Any = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
+    skops_io = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
     listed = list(trusted or ())
     refused = sorted(set(skops_io.get_untrusted_types(file=file)) - set(listed))
     if refused:
@@ -76,7 +76,7 @@ def _load_skops(file: Path, trusted: Sequence[str] | None) -> Any:
 
 
 def _save_skops(model: Any, file: Path) -> list[str]:
-    skops_io: Any = require("skops.io", extra="sklearn", needed_for="saving with skops")
+    skops_io = require("skops.io", extra="sklearn", needed_for="saving with skops")
     skops_io.dump(model, file)
     # The caller holds the live object, so its types are the ones to be trusted again.
     trusted: list[str] = sorted(skops_io.get_untrusted_types(file=file))

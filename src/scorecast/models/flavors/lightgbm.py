@@ -49,7 +49,7 @@ class LightGBMFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load a booster or an estimator."""
-        lightgbm: Any = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
+        lightgbm = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
         conf = files.conf(self.name)
         file = files.path(conf.get("data"), files.info.pyfunc.data)
         # MLflow wrote no class before 1.23, when it saved boosters only.
@@ -65,7 +65,7 @@ class LightGBMFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write a booster by its own ``save_model``, an estimator in the format asked for."""
         refuse_predict_fn(options, self.name)
-        lightgbm: Any = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
+        lightgbm = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
         chosen, trusted, needed = None, None, self.packages
         if isinstance(model, lightgbm.Booster):
             if options.serialization_format is not None:

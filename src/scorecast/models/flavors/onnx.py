@@ -1,4 +1,4 @@
-"""ONNX models (``mlflow.onnx``), run by ONNX Runtime; the ``onnx`` package is needed to save only."""
+"""ONNX models (``mlflow.onnx``), run by ONNX Runtime; the package ``onnx`` is for saving only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from scorecast.models.flavors.base import (
 _CPU = "CPUExecutionProvider"
 # What MLflow writes when the caller says nothing, and assumes of models that say nothing.
 _PROVIDERS = ["CUDAExecutionProvider", _CPU]
-_DTYPES = {
+_DTYPES: dict[str, np.dtype[Any]] = {
     "tensor(float)": np.dtype(np.float32),
     "tensor(double)": np.dtype(np.float64),
     "tensor(float16)": np.dtype(np.float16),
@@ -48,7 +48,8 @@ class _OnnxPredictor:
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
         del params  # a graph has inputs, and nothing beside them
         inputs = self.session.get_inputs()
-        feed = {i.name: _fit(array, i) for i, array in zip(inputs, _arrays(data, inputs), strict=True)}
+        arrays = zip(inputs, _arrays(data, inputs), strict=True)
+        feed = {declared.name: _fit(array, declared) for declared, array in arrays}
         names = [output.name for output in self.session.get_outputs()]
         outputs = dict(zip(names, self.session.run(names, feed), strict=True))
         return _as_frame(outputs) if isinstance(data, pd.DataFrame) else outputs
@@ -64,7 +65,7 @@ class OnnxFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Open a session with the providers and options that the model names."""
-        runtime: Any = require("onnxruntime", extra=self.extra, needed_for='flavor "onnx"')
+        runtime = require("onnxruntime", extra=self.extra, needed_for='flavor "onnx"')
         conf = files.conf(self.name)
         file = str(files.path(files.info.pyfunc.data, conf.get("data"), "model.onnx"))
         options = _session_options(runtime, conf.get("onnx_session_options") or {})
@@ -84,7 +85,7 @@ class OnnxFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write the graph, with its large tensors in a file beside it as MLflow does."""
         refuse_predict_fn(options, self.name)
-        onnx: Any = require("onnx", extra=self.extra, needed_for="saving an ONNX model")
+        onnx = require("onnx", extra=self.extra, needed_for="saving an ONNX model")
         choose_format(
             options.serialization_format, default="onnx", known=("onnx",), flavor=self.name
         )
@@ -93,9 +94,7 @@ class OnnxFlavor:
         copy = onnx.ModelProto()
         copy.CopyFrom(model)
         try:
-            onnx.save_model(
-                copy, file, save_as_external_data=True, location=f"{file.name}.data"
-            )
+            onnx.save_model(copy, file, save_as_external_data=True, location=f"{file.name}.data")
         except (OSError, ValueError) as error:
             message = (
                 f"Cannot write the ONNX model: {error}. If its tensors are in external files, "

@@ -1,4 +1,4 @@
-"""PyTorch modules (``mlflow.pytorch``): pickled whole, TorchScript, and exported ``.pt2`` graphs."""
+"""PyTorch modules (``mlflow.pytorch``): pickled whole, TorchScript, exported ``.pt2`` graphs."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class _TorchPredictor:
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
         if params and "device" in params:
             message = (
-                'The device of a PyTorch model is chosen when it is loaded: model_config={"device": '
-                '"cuda"}, not a param.'
+                "The device of a PyTorch model is no param; it is chosen when the model is loaded: "
+                'model_config={"device": "cuda"}.'
             )
             raise InputMismatchError(message)
         with self.torch.no_grad():
@@ -90,13 +90,15 @@ class PyTorchFlavor:
 
         Without either it is CUDA where there is one; an exported graph stays where it was exported.
         """
-        torch: Any = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
-        place = files.path(files.info.pyfunc.data, files.conf(self.name).get("model_data"), _DATA)
+        torch = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
+        data = files.info.pyfunc.data or files.conf(self.name).get("model_data") or _DATA
+        file = files.path(data)
         asked = files.config.get("device") or os.environ.get(_DEVICE_VARIABLE) or None
-        if place.is_dir() and not (place / _PICKLED).exists():
-            return _load_exported(torch, place / _EXPORTED, asked)
+        if file.is_dir():
+            if not (file / _PICKLED).exists():
+                return _load_exported(torch, files.path(f"{data}/{_EXPORTED}"), asked)
+            file = files.path(f"{data}/{_PICKLED}")
         device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
-        file = place / _PICKLED if place.is_dir() else place
         module = _load_pickled(torch, file)
         module.eval()
         return _TorchPredictor(torch, module.to(device=device), device)
@@ -108,7 +110,7 @@ class PyTorchFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write the module."""
         refuse_predict_fn(options, self.name)
-        torch: Any = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
+        torch = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
         chosen = choose_format(
             options.serialization_format,
             default="pickle",
@@ -169,7 +171,8 @@ def _load_pickled(torch: Any, file: Path) -> Any:
     info = file.parent / _PICKLE_MODULE_FILE
     name = info.read_text(encoding="utf-8").strip() if info.is_file() else _PICKLE_MODULE
     # Cloudpickle's files are read by pickle itself, so MLflow's module is not needed for that.
-    module = _CLOUDPICKLE if name in (_PICKLE_MODULE, "cloudpickle") else importlib.import_module(name)
+    by_cloudpickle = name in (_PICKLE_MODULE, "cloudpickle")
+    module = _CLOUDPICKLE if by_cloudpickle else importlib.import_module(name)
     # A model saved on a GPU would ask for that GPU again; load moves it to the device wanted.
     return torch.load(file, map_location="cpu", pickle_module=module, weights_only=False)
 

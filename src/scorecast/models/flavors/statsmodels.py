@@ -24,6 +24,8 @@ from scorecast.models.flavors.base import (
     refuse_predict_fn,
 )
 
+_FILE = "model.statsmodels"
+
 
 @dataclass(frozen=True, slots=True)
 class _StatsmodelsPredictor:
@@ -67,16 +69,12 @@ class StatsmodelsFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load the results of a fit."""
-        api: Any = require(
-            "statsmodels.iolib.smpickle", extra=self.extra, needed_for='flavor "statsmodels"'
+        file = files.path(files.conf(self.name).get("data"), files.info.pyfunc.data, _FILE)
+        pickles, tsa = (
+            require(module, extra=self.extra, needed_for='flavor "statsmodels"')
+            for module in ("statsmodels.iolib.smpickle", "statsmodels.tsa.base.tsa_model")
         )
-        file = files.path(
-            files.conf(self.name).get("data"), files.info.pyfunc.data, "model.statsmodels"
-        )
-        results = api.load_pickle(file)
-        tsa: Any = require(
-            "statsmodels.tsa.base.tsa_model", extra=self.extra, needed_for='flavor "statsmodels"'
-        )
+        results = pickles.load_pickle(file)
         if isinstance(getattr(results, "model", None), tsa.TimeSeriesModel):
             return _TimeSeriesPredictor(results)
         return _StatsmodelsPredictor(results)
@@ -88,7 +86,7 @@ class StatsmodelsFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write the results of a fit by their own ``save``."""
         refuse_predict_fn(options, self.name)
-        statsmodels: Any = require("statsmodels", extra=self.extra, needed_for='flavor "statsmodels"')
+        library = require("statsmodels", extra=self.extra, needed_for='flavor "statsmodels"')
         choose_format(
             options.serialization_format, default="pickle", known=("pickle",), flavor=self.name
         )
@@ -98,11 +96,11 @@ class StatsmodelsFlavor:
                 "Save what its fit() returns."
             )
             raise ModelSaveError(message)
-        file = directory / "model.statsmodels"
+        file = directory / _FILE
         model.save(file)
         return SavedFlavor(
             name=self.name,
-            conf={"data": file.name, "statsmodels_version": statsmodels.__version__},
+            conf={"data": file.name, "statsmodels_version": library.__version__},
             pyfunc={"loader_module": "mlflow.statsmodels", "data": file.name},
             requirements=pinned(*self.packages),
         )

@@ -50,7 +50,7 @@ class XGBoostFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load a booster or an estimator; params of predict are the ones that its class takes."""
-        xgboost: Any = require("xgboost", extra=self.extra, needed_for='flavor "xgboost"')
+        xgboost = require("xgboost", extra=self.extra, needed_for='flavor "xgboost"')
         conf = files.conf(self.name)
         file = files.path(conf.get("data"), files.info.pyfunc.data)
         # MLflow wrote no class before 1.22, when it saved boosters only.
@@ -72,7 +72,7 @@ class XGBoostFlavor:
     def save(self, model: Any, directory: Path, options: SaveOptions) -> SavedFlavor:
         """Write the model by its own ``save_model``."""
         refuse_predict_fn(options, self.name)
-        xgboost: Any = require("xgboost", extra=self.extra, needed_for='flavor "xgboost"')
+        xgboost = require("xgboost", extra=self.extra, needed_for='flavor "xgboost"')
         chosen = choose_format(
             options.serialization_format, default="ubj", known=_FORMATS, flavor=self.name
         )
@@ -108,9 +108,8 @@ def _class(dotted: str) -> Any:
 
 def _keyword_test(function: Callable[..., Any]) -> Callable[[str], bool]:
     parameters = inspect.signature(function).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
-        return lambda name: True
-    return parameters.__contains__
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    return lambda name: takes_any or name in parameters
 
 
 def _as_it_is(data: Any) -> Any:

@@ -1,0 +1,33 @@
+"""One local session for all tests of this folder; small batches, so that every test has several."""
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """Give a session with two cores, and batches of at most 64 rows."""
+    from scorecast.spark.session import start_session
+
+    handle = start_session(
+        master="local[2]",
+        conf={
+            "spark.ui.enabled": "false",
+            "spark.sql.shuffle.partitions": "2",
+            "spark.sql.execution.arrow.maxRecordsPerBatch": "64",
+            "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
+        },
+    )
+    handle.spark.sparkContext.setLogLevel("OFF")
+    yield handle.spark
+    handle.spark.stop()
+
+
+@pytest.fixture(scope="session")
+def people_df(spark, people: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory):
+    """Give the people as Spark reads them from parquet, in several partitions, the last ones empty."""
+    path = tmp_path_factory.mktemp("people") / "people.parquet"
+    people.to_parquet(path, index=False)
+    df = spark.read.parquet(str(path))
+    empty = spark.createDataFrame([], df.schema)
+    return df.repartitionByRange(4, df["id"]).union(empty).cache()
