@@ -62,7 +62,19 @@ def _bring_loader(factor: int, place: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("bring", [_bring_pickle, _bring_loader], ids=["pickle", "loader-module"])
+def _bring_late_import(factor: int, place: Path) -> Path:
+    """Save a function that imports the model's module only when it predicts."""
+    code = place / f"code{factor}"
+    code.mkdir()
+    (code / f"{STEPS}.py").write_text(f"FACTOR = {factor}\n")
+
+    def predict(data: Any) -> Any:
+        return data.iloc[:, 0].to_numpy() * importlib.import_module(STEPS).FACTOR
+
+    return scorecast.save_model(predict, place / f"m{factor}", code_paths=[code / f"{STEPS}.py"])
+
+
+@pytest.mark.parametrize("bring", [_bring_pickle, _bring_loader, _bring_late_import])
 def test_two_models_with_a_module_of_one_name_use_each_its_own(bring: Any, tmp_path: Path) -> None:
     """Loaded side by side and used in turns, each model predicts by its own code."""
     paths = [bring(factor, tmp_path) for factor in (2, 3)]

@@ -53,10 +53,12 @@ class BatchPredictConfig:
             problems.append(f'mode is "{self.mode}", expected one of {", ".join(get_args(Mode))}')
         if self.columns is not None and not self.columns:
             problems.append("columns names no column; leave it out to match columns by name")
-        if isinstance(self.keep, str) and self.keep not in ("all", "none"):
+        if isinstance(self.keep, str) and self.keep and self.keep not in ("all", "none"):
             problems.append(
                 f'keep is "{self.keep}", expected "all", "none" or a tuple of column names'
             )
+        if not self.keep:
+            problems.append('keep names no column; use "none" to keep none')
         if self.where is not None and not self.where.strip():
             problems.append("where is empty; leave it out to take all rows")
         if problems:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, PySparkException
 
 from scorecast.errors import ConfigError, InputDataError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+
+# Spark says it in the text of a nested exception of Java only.
+_NOT_PARQUET = re.compile(r"(\S+) is not a Parquet file")
 
 
 def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
@@ -22,7 +28,7 @@ def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
     try:
         df = spark.read.parquet(path)
         names = ", ".join(df.columns)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         message = (
             f'Cannot read the input "{path}": {_reason(error)} Give the path of a parquet file, or '
             "of a directory that holds parquet files."
@@ -41,13 +47,14 @@ def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
     return filtered
 
 
-def _reason(error: PySparkException) -> str:
+def _reason(error: Exception) -> str:
     text = str(error).strip().splitlines()[0]
+    broken = _NOT_PARQUET.search(str(error))
+    if broken is not None:
+        return f'"{broken[1]}" is not a parquet file.'
     condition = error.getCondition() if isinstance(error, AnalysisException) else None
     if condition == "PATH_NOT_FOUND":
         return "the path does not exist."
     if condition == "UNABLE_TO_INFER_SCHEMA":
         return "it holds no parquet files."
-    if "is not a Parquet file" in str(error):
-        return "it is not a parquet file."
     return text if text.endswith((".", "?")) else f"{text}."

@@ -14,6 +14,7 @@ from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
+from scorecast.models.config import accepted_config
 from scorecast.models.load import load_predictor
 from scorecast.models.mlmodel import read_model_info
 from scorecast.models.params import complete_params
@@ -93,7 +94,8 @@ def load_model(
         ModelLoadError: The library cannot load the model.
     """
     resolved = resolve_model(model_uri)
-    predictor = load_predictor(resolved.fetched.directory, resolved.info, model_config)
+    config = accepted_config(resolved.info, model_config)
+    predictor = load_predictor(resolved.fetched.directory, resolved.info, config)
     return LoadedModel(resolved.info, predictor)
 
 

@@ -1,27 +1,71 @@
 """The Python code that travels inside a model directory: how it becomes importable.
 
 MLflow puts the directory in front of ``sys.path`` and leaves it there. Two models in one process
-that both bring a module ``features`` then share the first one's code, without a word. Here the
-modules of another model's code directory are forgotten before a new one is put in front, so each
-model imports its own; objects that exist already keep the modules that they were made from.
+that both bring a module ``features`` then share the first one's code, without a word. Here each
+model has its own modules in place whenever it is loaded or predicts, also those that it imports
+only while it predicts.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+from scorecast.models.flavors.base import Predictor
 
 
-def use_code_directory(directory: Path) -> None:
-    """Make the modules in `directory` importable, ahead of all others of the same name.
+class CodeDirectory:
+    """The code of one model, and the modules of it that are imported."""
 
-    Runs once per model load, on the driver and in each worker process, before the model is loaded.
-    """
-    for name in _top_level_names(directory):
-        _forget(name, unless_inside=directory)
-    entry = str(directory)
-    sys.path[:] = [entry, *(path for path in sys.path if path != entry)]
+    # Modules are global to a process, so which model's are in place is as well.
+    _in_place: ClassVar[CodeDirectory | None] = None
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._names = frozenset(_top_level_names(directory))
+        self._modules: dict[str, ModuleType] = {}
+
+    def use(self) -> None:
+        """Put this model's modules in place, ahead of all others of the same name.
+
+        Runs before the model is loaded and before each batch, on the driver and in each worker
+        process; does nothing unless another model's code was used since.
+        """
+        before = CodeDirectory._in_place
+        if before is self:
+            return
+        if before is not None:
+            before.keep()
+        for name in self._names:
+            _forget(name, unless_inside=self._directory)
+        sys.modules.update(self._modules)
+        entry = str(self._directory)
+        sys.path[:] = [entry, *(path for path in sys.path if path != entry)]
+        CodeDirectory._in_place = self
+
+    def keep(self) -> None:
+        """Remember the modules that are in place, before those of another model replace them."""
+        found = list(sys.modules.items())
+        self._modules = {
+            name: module for name, module in found if name.partition(".")[0] in self._names
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WithCode:
+    """A predictor that finds the modules of its own model when it imports while it predicts."""
+
+    predictor: Predictor
+    code: CodeDirectory
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        """Predict one batch."""
+        self.code.use()
+        return self.predictor.predict(data, params)
 
 
 def _top_level_names(directory: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""JSON -> the DataFrame or array that it was made from, with the types that a signature declares."""
+"""JSON -> the frame or array that it was made from, with the types that a signature declares."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.errors import ModelLoadError, ScorecastError
-from scorecast.models.code_path import use_code_directory
+from scorecast.models.code_path import CodeDirectory, WithCode
 from scorecast.models.flavors import flavor_for_loader
 from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor
 from scorecast.models.info import ModelInfo
@@ -45,14 +45,16 @@ def load_predictor(
     pyfunc = info.pyfunc
     flavor = flavor_of(info)
     files = ModelFiles(directory, info, {**pyfunc.config, **(model_config or {})})
-    if pyfunc.code:
-        use_code_directory(files.path(pyfunc.code))
+    code = CodeDirectory(files.path(pyfunc.code)) if pyfunc.code else None
+    if code is not None:
+        code.use()
     try:
-        return flavor.load(files)
+        predictor = flavor.load(files)
     except ScorecastError:
         raise
     except Exception as error:
         raise ModelLoadError(_reason(flavor, info, error)) from error
+    return predictor if code is None else WithCode(predictor, code)
 
 
 def _reason(flavor: Flavor, info: ModelInfo, error: Exception) -> str:

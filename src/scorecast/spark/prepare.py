@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import types as st
 
 from scorecast.local.model import ResolvedModel, resolve_model
+from scorecast.models.config import accepted_config
 from scorecast.models.load import flavor_of
 from scorecast.models.params import complete_params
 from scorecast.spark.preflight import check_workers, preflight_enabled
@@ -81,6 +82,6 @@ def check_model(
         if parsed is not None
         else from_arrow(result_type_of(resolved.info.signature or signature)),
         complete_params(signature, params),
-        dict(model_config or {}),
+        accepted_config(resolved.info, model_config),
         str(spark.conf.get(_TIME_ZONE)),
     )

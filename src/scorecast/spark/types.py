@@ -92,6 +92,9 @@ def parse_result_type(result_type: str | st.DataType) -> st.DataType:
                 '"double", "array<float>" or "label string, score double".'
             )
             raise ConfigError(message) from error
+    if isinstance(parsed, st.StructType) and not parsed.fields:
+        message = f'The result type "{result_type}" is empty. Give a Spark type such as "double".'
+        raise ConfigError(message)
     try:
         to_arrow(parsed, "UTC")
     except InputMismatchError as error:

@@ -62,7 +62,7 @@ def saved_by_us(example: Any, directory: Path, signature: Signature | None) -> M
 
 def saved_by_mlflow(example: Any, directory: Path, signature: Signature | None) -> ModelInfo:
     """A model directory with the example, written by MLflow."""
-    from mlflow.models.utils import _save_example  # noqa: PLC2701
+    from mlflow.models.utils import _save_example
 
     model = mlflow_models.Model(flavors=FLAVORS)
     with warnings.catch_warnings():
@@ -105,7 +105,7 @@ FRAMES: dict[str, pd.DataFrame] = {
     "text": pd.DataFrame({"s": ["a", None], "u": ["ü", '"']}),
     "datetimes": pd.DataFrame({"t": pd.to_datetime([NOON, None]).as_unit("ns")}),
     "bytes": pd.DataFrame({"b": [b"\x00\xff", b"a" * 100]}),
-    "lists": pd.DataFrame({"l": [[1.5, 2.5], []], "s": [["a"], ["b", None]]}),
+    "lists": pd.DataFrame({"l": [[1.5, 2.5], []], "s": [["a"], ["b", "c"]]}),
     "dicts": pd.DataFrame({"o": [{"x": 1.5, "y": ["a"]}, {"x": 2.5, "y": []}]}),
     "columns without names": pd.DataFrame([[1.5, "a"], [2.5, "b"]]),
     "one row": pd.DataFrame({"a": [1.5]}),
@@ -288,6 +288,10 @@ OURS_ONLY: dict[str, tuple[Any, tuple[Spec, ...]]] = {
     "bytes with missing values": (
         pd.DataFrame({"a": pd.Series([b"a", None], dtype=object)}),
         (Spec(Scalar("binary"), "a", required=False),),
+    ),
+    "lists with None": (
+        pd.DataFrame({"a": [["a", None], [None]]}),
+        (Spec(Array(Scalar("string")), "a"),),
     ),
     "lists of bytes": (
         pd.DataFrame({"a": [[b"a", None], []]}),

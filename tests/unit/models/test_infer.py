@@ -431,7 +431,7 @@ def test_all_columns_that_cannot_be_described_are_named_at_once() -> None:
     """One error lists every column in question, and only those."""
     frame = pd.DataFrame({"a": [Decimal(1)], "b": [1.5], "c": [{1}]})
 
-    with pytest.raises(InputMismatchError, match='column "a".*column "c"') as caught:
+    with pytest.raises(InputMismatchError, match=r'column "a".*column "c"') as caught:
         infer_signature(outputs=frame)
     assert '"b"' not in str(caught.value)
     assert "the outputs" in str(caught.value)

@@ -51,4 +51,4 @@ def flavor_for_model(model: object) -> Flavor:
 
 
 def _flavor(name: str) -> Flavor:
-    return cast(Flavor, importlib.import_module(f"{__name__}.{name}").FLAVOR)
+    return cast("Flavor", importlib.import_module(f"{__name__}.{name}").FLAVOR)

@@ -35,7 +35,7 @@ class _XGBoostPredictor:
     to_input: Callable[[Any], Any]
 
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
-        # Other params of the signature are left out without a word, as MLflow does.
+        # MLflow, too, leaves out params of the signature that XGBoost does not take.
         known = {name: value for name, value in (params or {}).items() if self.takes(name)}
         return self.call(self.to_input(data), **known)
 

@@ -1,0 +1,285 @@
+"""The batch job: complete output or none, exact counts, errors that a newcomer can act on."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import scorecast
+from scorecast import BatchPredictConfig, batch_predict
+from scorecast.cli.main import main
+from scorecast.errors import ConfigError, ModelPredictError, OutputExistsError
+from scorecast.models.signature import Scalar, Signature, Spec
+
+
+@pytest.fixture
+def work(tmp_path, people: pd.DataFrame):
+    """Give a folder with the people in one parquet file of several row groups."""
+    people.to_parquet(tmp_path / "in.parquet", index=False, row_group_size=100)
+    return tmp_path
+
+
+def options(work: Path, model: Path, *more: str) -> list[str]:
+    """Give a command line of the job."""
+    paths = ["--input", str(work / "in.parquet"), "--output", str(work / "out.parquet")]
+    return ["batch-predict", "--model-uri", str(model), *paths, *more]
+
+
+def left_behind(work: Path) -> list[str]:
+    """Name what is in the folder beside input and output."""
+    return sorted(p.name for p in work.iterdir() if p.name not in ("in.parquet", "out.parquet"))
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """Give names and contents of all files of an output."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+def test_publishes_all_rows_with_equal_predictions(spark, work, people, proba_model):
+    """Each row is in the output once, with the prediction that load_model gives it."""
+    report = batch_predict(
+        spark,
+        BatchPredictConfig(
+            model_uri=str(proba_model),
+            input=str(work / "in.parquet"),
+            output=str(work / "out.parquet"),
+        ),
+    )
+    out = pq.read_table(work / "out.parquet").to_pandas().sort_values("id")
+    expected = scorecast.load_model(proba_model).predict(people)
+    assert out["id"].tolist() == people["id"].tolist()
+    assert np.stack(out["prediction"].to_list()).tobytes() == expected.tobytes()
+    assert (report.rows_in, report.rows_out) == (500, 500)
+    assert report.model_digest == scorecast.inspect_model(proba_model).digest
+    assert report.result_type == "array<double>"
+    assert report.rows_per_second > 0
+    assert (work / "out.parquet" / "_SUCCESS").exists()
+    assert left_behind(work) == []
+
+
+def test_summary_names_what_counts(spark, work, churn_model, capsys):
+    """The job ends with rows in and out, time, speed, model, digest and place, on stdout."""
+    assert main(options(work, churn_model)) == 0
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line)
+    assert set(shown) >= {"seconds", "rows/s", "digest", "output", "model"}
+    assert shown["digest"] == scorecast.inspect_model(churn_model).digest
+    assert shown["output"].endswith("out.parquet")
+
+
+def test_where_keep_and_output_column(spark, work, people, churn_model):
+    """Only rows that meet the condition are predicted, and only the asked columns written."""
+    more = ["--where", "plan = 'plus' AND age > 30", "--keep", "id,plan", "--output-column", "p"]
+    assert main(options(work, churn_model, *more)) == 0
+    out = pq.read_table(work / "out.parquet").to_pandas().sort_values("id")
+    chosen = people[(people["plan"] == "plus") & (people["age"] > 30)]
+    assert list(out.columns) == ["id", "plan", "p"]
+    assert out["id"].tolist() == chosen["id"].tolist()
+    assert out["p"].tolist() == scorecast.load_model(churn_model).predict(chosen).tolist()
+
+
+def test_columns_and_result_type(spark, work, people, tmp_path):
+    """Columns of other names are taken by position; the result is of the asked type."""
+
+    def model(data):
+        return data["x"] * 10
+
+    signature = Signature(inputs=(Spec(Scalar("integer"), "x"),))
+    path = scorecast.save_model(model, tmp_path / "model_dir", signature=signature)
+    more = ["--columns", "age", "--keep", "none", "--result-type", "bigint"]
+    assert main(options(work, path, *more)) == 0
+    out = pq.read_table(work / "out.parquet")
+    assert out.schema.types == [pa.int64()]
+    assert sorted(out["prediction"].to_pylist()) == sorted((people["age"] * 10).tolist())
+
+
+def test_empty_input_gives_an_empty_output_with_full_schema(spark, work, churn_model):
+    """No rows are no failure: the output has the columns of any other day."""
+    assert main(options(work, churn_model, "--where", "age < 0")) == 0
+    out = pq.read_table(work / "out.parquet")
+    assert out.num_rows == 0
+    assert out.column_names == ["id", "age", "income", "plan", "since", "prediction"]
+
+
+def test_one_row(spark, work, people, churn_model):
+    """One row is predicted as any other."""
+    assert main(options(work, churn_model, "--where", "id = 3")) == 0
+    out = pq.read_table(work / "out.parquet").to_pandas()
+    expected = scorecast.load_model(churn_model).predict(people[people["id"] == 3])
+    assert out["prediction"].tolist() == expected.tolist()
+
+
+def test_an_existing_output_is_refused_and_untouched(spark, work, churn_model, capsys):
+    """Without --mode overwrite nothing that exists is written to."""
+    assert main(options(work, churn_model)) == 0
+    before = fingerprint(work / "out.parquet")
+    assert main(options(work, churn_model)) == 6
+    assert "--mode overwrite" in capsys.readouterr().err
+    assert fingerprint(work / "out.parquet") == before
+
+
+def test_overwrite_replaces_the_whole_output(spark, work, churn_model):
+    """After an overwrite, nothing of the old output is left."""
+    assert main(options(work, churn_model)) == 0
+    assert main(options(work, churn_model, "--mode", "overwrite", "--where", "id < 10")) == 0
+    assert pq.read_table(work / "out.parquet").num_rows == 10
+    assert left_behind(work) == []
+
+
+def test_a_failing_model_leaves_the_old_output(spark, work, churn_model, tmp_path, capsys):
+    """A model that raises costs nothing but the run: exit 5, old output as it was, no litter."""
+    assert main(options(work, churn_model)) == 0
+    before = fingerprint(work / "out.parquet")
+
+    def model(data):
+        if (data["id"] == 321).any():
+            msg = "no such plan"
+            raise KeyError(msg)
+        return data["id"]
+
+    path = scorecast.save_model(model, tmp_path / "model_dir")
+    more = ["--mode", "overwrite", "--result-type", "long"]
+    capsys.readouterr()
+    assert main(options(work, path, *more)) == 5
+    shown = capsys.readouterr()
+    assert "The model raised KeyError" in shown.err
+    assert len(shown.err.splitlines()) < 6
+    assert shown.out == ""
+    assert fingerprint(work / "out.parquet") == before
+    assert left_behind(work) == ["model_dir"]
+
+
+def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):
+    """From Python, the failure is an exception that says what the model raised."""
+
+    def model(data):
+        raise ZeroDivisionError
+
+    path = scorecast.save_model(model, tmp_path / "model_dir")
+    config = BatchPredictConfig(
+        model_uri=str(path),
+        input=str(work / "in.parquet"),
+        output=str(work / "out.parquet"),
+        result_type="double",
+    )
+    with pytest.raises(ModelPredictError, match="ZeroDivisionError"):
+        batch_predict(spark, config)
+    assert not (work / "out.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "words"),
+    [
+        (["--where", "agee > 3"], 2, "agee"),
+        (["--where", "age >"], 2, "where"),
+        (["--keep", "id,pln"], 2, 'Did you mean "plan"'),
+        (["--columns", "age,income"], 3, "takes 4 input columns, got 2"),
+        (["--output-column", "plan"], 2, '"plan" already'),
+        (["--result-type", "dubble"], 2, "dubble"),
+        (["--result-type", "timestamp"], 5, "result type is timestamp"),
+        (["--mode", "replace"], 2, "replace"),
+        (["--keep", ""], 2, "keep"),
+    ],
+)
+def test_wrong_options(spark, work, churn_model, capsys, more, code, words):
+    """Each wrong option has its exit code and a message that says what is wrong."""
+    assert main(options(work, churn_model, *more)) == code
+    shown = capsys.readouterr()
+    assert words in shown.err
+    assert shown.out == ""
+    assert not (work / "out.parquet").exists()
+    assert left_behind(work) == []
+
+
+def test_wrong_paths(spark, work, churn_model, people, capsys):
+    """Inputs and models that are not there are told apart by exit code, and named."""
+    paths = ["--output", str(work / "out.parquet"), "--input"]
+    model = ["batch-predict", "--model-uri", str(churn_model)]
+    assert main([*model, *paths, str(work / "none.parquet")]) == 3
+    assert "does not exist" in capsys.readouterr().err
+    (work / "empty").mkdir()
+    assert main([*model, *paths, str(work / "empty")]) == 3
+    assert "no parquet files" in capsys.readouterr().err
+    (work / "text.parquet").write_text("not parquet at all, but long enough to have a footer")
+    assert main([*model, *paths, str(work / "text.parquet")]) == 3
+    assert "text.parquet" in capsys.readouterr().err
+    assert main(options(work, work / "nowhere")) == 4
+    assert "nowhere" in capsys.readouterr().err
+    assert main(options(work, work / "empty")) == 4
+    assert "MLmodel" in capsys.readouterr().err
+    assert not (work / "out.parquet").exists()
+
+
+def test_a_broken_mlmodel_file(spark, work, capsys):
+    """A model directory with a broken MLmodel file is named, with the line."""
+    (work / "broken").mkdir()
+    (work / "broken" / "MLmodel").write_text("flavors:\n  python_function: [\n")
+    assert main(options(work, work / "broken")) == 4
+    assert "not YAML" in capsys.readouterr().err
+
+
+def test_missing_and_mistyped_columns(spark, work, people, churn_model, capsys):
+    """Data that lacks a column, or has it in another type, is refused before any task."""
+    wrong = people.drop(columns="plan").assign(income=people["income"].astype("str"))
+    wrong.to_parquet(work / "in.parquet", index=False)
+    assert main(options(work, churn_model)) == 3
+    shown = capsys.readouterr().err
+    assert 'column "plan" (string) is missing' in shown
+    assert 'column "income" is string, the model takes double' in shown
+    assert left_behind(work) == []
+
+
+def test_null_in_a_required_integer(spark, work, people, churn_model, capsys):
+    """A null where the model wants a number has a message with the cure, and no row's values."""
+    odd = people.assign(age=people["age"].astype("Int32").where(people["id"] != 77))
+    odd.to_parquet(work / "in.parquet", index=False)
+    assert main(options(work, churn_model)) == 3
+    shown = capsys.readouterr().err
+    assert 'Column "age" holds 1 nulls' in shown
+    assert "required=False" in shown
+    assert left_behind(work) == []
+
+
+def test_output_in_the_input_is_refused(spark, work, churn_model):
+    """An output that is the input, or lies in it, is never written."""
+    before = fingerprint(work)
+    same = ["batch-predict", "--model-uri", str(churn_model), "--mode", "overwrite"]
+    source = str(work / "in.parquet")
+    for target in (source, f"file://{source}", str(work / "x" / ".." / "in.parquet")):
+        assert main([*same, "--input", source, "--output", target]) == 6
+    assert main([*same, "--input", str(work), "--output", str(work / "out.parquet")]) == 6
+    assert fingerprint(work) == before
+
+
+def test_output_that_cannot_be_written(spark, work, churn_model, capsys):
+    """A place that is no directory is found before anything is read."""
+    (work / "file").write_text("x")
+    paths = ["--input", str(work / "in.parquet"), "--output", str(work / "file" / "out")]
+    assert main(["batch-predict", "--model-uri", str(churn_model), *paths]) == 6
+    assert "Cannot write" in capsys.readouterr().err
+
+
+def test_config_lists_all_problems():
+    """Wrong options are all in one error."""
+    with pytest.raises(ConfigError) as failed:
+        BatchPredictConfig(model_uri="", input="i", output="o", keep="some", mode="x", where=" ")
+    text = str(failed.value)
+    assert all(word in text for word in ("model_uri", "keep", "mode", "where"))
+
+
+def test_output_exists_is_an_output_error(spark, work, churn_model):
+    """From Python, an output in the way is an exception of its own."""
+    (work / "out.parquet").mkdir()
+    with pytest.raises(OutputExistsError):
+        batch_predict(
+            spark,
+            BatchPredictConfig(
+                model_uri=str(churn_model),
+                input=str(work / "in.parquet"),
+                output=str(work / "out.parquet"),
+            ),
+        )
