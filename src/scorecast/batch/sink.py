@@ -94,7 +94,7 @@ def count_rows(path: str) -> int | None:
     folder = local_path(path)
     if folder is None:
         return None
-    return sum(pq.read_metadata(file).num_rows for file in folder.rglob(_PART_FILES))
+    return sum(int(pq.read_metadata(file).num_rows) for file in folder.rglob(_PART_FILES))
 
 
 @contextmanager

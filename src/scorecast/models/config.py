@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from scorecast.errors import InputMismatchError
 from scorecast.models.info import ModelInfo
 
 
@@ -15,15 +14,9 @@ def accepted_config(info: ModelInfo, model_config: Mapping[str, Any] | None) -> 
 
     Keys that the stored configuration does not have are dropped with a warning, as MLflow does: the
     model would never read them, and a loader without a config argument would fail on them.
-
-    Raises:
-        InputMismatchError: `model_config` is not a mapping.
     """
-    if model_config is None:
+    if not model_config:
         return {}
-    if not isinstance(model_config, Mapping):
-        message = f"model_config must be a dict, got {type(model_config).__name__}."
-        raise InputMismatchError(message)
     known = info.pyfunc.config
     unknown = sorted(str(key) for key in model_config if key not in known)
     if unknown:

@@ -8,6 +8,7 @@ column. Data that may be anything, such as a column of None alone, is ``any`` he
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ from scorecast.models.signature import (
 )
 
 _SHOWN_NAMES = 5
+_OR_BY_HAND = ", or write the Signature by hand, with AnyValue() for what may be anything."
 
 
 def infer_signature(
@@ -169,21 +171,19 @@ def _columns(
     return tuple(specs)
 
 
-_OR_BY_HAND = ", or write the Signature by hand, with AnyValue() for what may be anything."
-
-
 def _check_labels(labels: list[Any], part: str) -> None:
-    odd = [label for label in labels if not isinstance(label, str | int | None)]
-    if odd:
+    if labels == [None]:
+        # A Series without a name.
+        return
+    if odd := [label for label in labels if not isinstance(label, str | int)]:
         message = (
             f"Cannot describe the {part}: {len(odd)} of {len(labels)} column names are not text, "
             f"such as {odd[0]!r}. Rename the columns, for example with "
             "frame.columns = [str(name) for name in frame.columns]."
         )
         raise InputMismatchError(message)
-    names = [str(label) for label in labels]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    counts = Counter(map(str, labels))
+    if twice := sorted(name for name, count in counts.items() if count > 1):
         message = (
             f"Cannot describe the {part}: more than one column is called {', '.join(twice)}. "
             "Rename or drop one."

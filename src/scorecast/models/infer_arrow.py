@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as pt
@@ -30,8 +31,7 @@ def has_missing(column: Any) -> bool:
         return True
     if not pt.is_floating(column.type):
         return False
-    values = column.cast(pa.float32()) if pt.is_float16(column.type) else column
-    return bool(pc.any(pc.is_nan(values)).as_py())
+    return bool(np.isnan(column.to_numpy()).any())
 
 
 def type_of_arrow(column: Any) -> ColumnType:  # noqa: PLR0911 - one per kind of type

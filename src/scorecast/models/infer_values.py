@@ -38,6 +38,7 @@ _KINDS: dict[str, Scalar] = {
     "M": Scalar("datetime"),
 }
 _ADVICE = {
+    "DataFrame": "Pass a pandas DataFrame or pyarrow Table, such as df.limit(100).toArrow()",
     "Decimal": "Convert them to float",
     "Fraction": "Convert them to float",
     "Interval": "Make two columns of them",

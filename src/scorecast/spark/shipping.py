@@ -24,29 +24,34 @@ _FOLDER = "scorecast-models"
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSource:
-    """Files of a model from a Spark broadcast.
-
-    Unpacked into the executor's own temporary directory, which Spark removes with the executor.
-    """
+    """Files of a model from a Spark broadcast, unpacked once per executor."""
 
     broadcast: Broadcast[bytes]
 
     def directory(self, digest: str) -> Path:
-        """Unpack once per executor; only the worker that unpacks reads the broadcast."""
-        root = Path(SparkFiles.getRootDirectory()) / _FOLDER
-        return unpack_once(root, digest, lambda: self.broadcast.value)
+        """Give the unpacked files; only the worker that unpacks them reads the broadcast."""
+        return unpack_once(_root() / _FOLDER, digest, lambda: self.broadcast.value)
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSource:
-    """Files of a model from a file artifact of a Spark Connect session."""
+    """Files of a model from a file artifact of Spark Connect, unpacked once per session."""
 
     file_name: str
 
     def directory(self, digest: str) -> Path:
-        """Unpack once per executor and session."""
-        root = Path(SparkFiles.getRootDirectory())
+        """Give the unpacked files."""
+        root = _root()
         return unpack_once(root / _FOLDER, digest, (root / self.file_name).read_bytes)
+
+
+def _root() -> Path:
+    """Give the directory of this executor (on Connect: of the session), which Spark cleans up.
+
+    It is a temporary directory in local mode and the working directory of an executor process,
+    which Spark names ``.``; a model may change the working directory later.
+    """
+    return Path(SparkFiles.getRootDirectory()).absolute()
 
 
 def is_connect(spark: SparkSession) -> bool:

@@ -95,7 +95,10 @@ class ModelUdf:
 
     def _apply(self, names: tuple[str, ...] | None, columns: list[Column]) -> Column:
         plan = ColumnsPlan(self._plan.handle, names, self._plan.result, self._plan.params)
-        udf = F.arrow_udf(_worker_function(plan), returnType=self.result_type)
+        # The stubs of pyspark 4.3 leave it out.
+        udf = F.arrow_udf(  # type: ignore[attr-defined]
+            _worker_function(plan), returnType=self.result_type
+        )
         return udf(*columns)  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:

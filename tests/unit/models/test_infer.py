@@ -437,6 +437,10 @@ def test_all_columns_that_cannot_be_described_are_named_at_once() -> None:
     assert "the outputs" in str(caught.value)
 
 
+class DataFrame:
+    """Stands for the frames of Spark and others."""
+
+
 UNUSABLE: dict[str, tuple[Any, str]] = {
     "frame without columns": (pd.DataFrame(index=[1]), "there are no columns"),
     "empty dict": ({}, "there are no columns"),
@@ -445,6 +449,10 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
     "columns with tuples": (
         pd.DataFrame([[1, 2]], columns=pd.MultiIndex.from_tuples([("a", "b"), ("a", "c")])),
         "Rename the columns",
+    ),
+    "one column of two without a name": (
+        pd.DataFrame([[1, 2]], columns=["a", None]),
+        "1 of 2 column names are not text",
     ),
     "keys that are no text": ({1: [1.5]}, "a key of the dict is int"),
     "array keys that are no text": ({1: np.ones(2)}, "a key of the dict is int"),
@@ -455,6 +463,7 @@ UNUSABLE: dict[str, tuple[Any, str]] = {
     "set": ({1, 2}, "set objects"),
     "index": (pd.Index([1, 2]), "Index objects"),
     "Decimal": (Decimal(1), "Convert them to float"),
+    "frame of Spark": (DataFrame(), "such as df.limit(100).toArrow()"),
     "generator": ((i for i in [1]), "generator objects"),
 }
 
