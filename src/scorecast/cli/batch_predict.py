@@ -8,17 +8,17 @@ import click
 
 _EPILOG = """
 \b
-Examples:
-  spark-submit jobs/batch_predict.py \\
-      --model-uri models/churn --input in.parquet --output out.parquet
+Examples, after `make demo`:
+  spark-submit jobs/batch_predict.py --model-uri build/demo/model \\
+      --input build/demo/flights.parquet --output build/delays.parquet
 \b
-  scorecast batch-predict --master 'local[4]' --model-uri models/churn \\
-      --input in.parquet --output out.parquet \\
-      --where "country = 'NO'" --keep customer_id
+  scorecast batch-predict --master 'local[2,4]' --model-uri build/demo/model \\
+      --input build/demo/flights.parquet --output build/newark.parquet \\
+      --where "origin = 'EWR'" --keep flight_id,carrier
 \b
-  scorecast batch-predict --model-uri models/churn --input in.parquet \\
-      --output out.parquet --mode overwrite \\
-      --columns tenure_days,plan --result-type "label string, p double"
+  scorecast batch-predict --model-uri build/demo/model \\
+      --input build/demo/flights.parquet --output build/delays.parquet \\
+      --mode overwrite --keep none --output-column delay --result-type float
 
 \b
 Exit codes:

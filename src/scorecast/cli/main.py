@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 
 import click
@@ -48,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Command and its options; None takes those of the process.
     """
+    # pyspark says so at every start; the tests are what shows whether it is true.
+    warnings.filterwarnings(
+        "ignore", message="PySpark does not yet fully support pandas", category=FutureWarning
+    )
     try:
         result = group.main(
             args=None if arguments is None else list(arguments),

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 _EPILOG = """
 \b
-Examples:
-  scorecast predict models/churn customers.csv
-  scorecast predict models/churn customers.parquet -o predictions.parquet
-  scorecast predict models/churn customers.json --keep id --format json
+Examples, after `make demo`:
+  scorecast predict build/demo/model build/demo/flights.parquet -o build/delays.csv
+  scorecast predict build/demo/model build/demo/flights.parquet --keep flight_id > build/few.csv
+  scorecast predict build/demo/model build/demo/flights.parquet --keep none --format json | head -3
 """
 
 

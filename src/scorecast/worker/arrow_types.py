@@ -104,6 +104,7 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 def readable(kind: pa.DataType) -> str:
     """Give the name of an Arrow type in the words of signatures and Spark."""
+    kind = _decoded(kind)
     if is_list(kind):
         return f"array<{readable(kind.value_type)}>"
     if pt.is_map(kind):
@@ -112,11 +113,19 @@ def readable(kind: pa.DataType) -> str:
         return f"struct<{', '.join(f'{f.name}: {readable(f.type)}' for f in kind)}>"
     if pt.is_timestamp(kind):
         return "timestamp" if kind.tz else "timestamp_ntz"
+    if pt.is_decimal(kind):
+        return f"decimal({kind.precision},{kind.scale})"
     if is_text(kind):
         return "string"
     if is_bytes(kind):
         return "binary"
-    named = {pa.int8(): "byte", pa.int16(): "short", pa.date32(): "date", pa.float16(): "half"}
+    named = {
+        pa.int8(): "byte",
+        pa.int16(): "short",
+        pa.date32(): "date",
+        pa.date64(): "date",
+        pa.float16(): "half",
+    }
     named |= {value: name for name, value in ARROW_SCALARS.items()}
     return named.get(kind, str(kind))
 
