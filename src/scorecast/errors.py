@@ -150,6 +150,10 @@ class WorkerEnvironmentError(RuntimeEnvironmentError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``' Did you mean "x"?'`` for the closest of the `known` names, or an empty string."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f' Did you mean "{close[0]}"?' if close else ""
+    """Return ``' Did you mean "x"?'`` for the closest of the `known` names, or an empty string.
+
+    Case does not count, since it is what differs most often.
+    """
+    by_folded = {known_name.casefold(): known_name for known_name in known}
+    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f' Did you mean "{by_folded[close[0]]}"?' if close else ""

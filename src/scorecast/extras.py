@@ -27,7 +27,7 @@ def require(module: str, *, extra: str, needed_for: str) -> ModuleType:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
         top = module.partition(".")[0]
-        if error.name is None or error.name.partition(".")[0] != top:
+        if error.name != top:
             raise
         message = (
             f"{needed_for[:1].upper()}{needed_for[1:]} needs the Python package {top}, which is "

@@ -19,9 +19,10 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from scorecast.errors import DigestMismatchError, ShippingError
 
@@ -50,36 +51,22 @@ def tree_digest(directory: Path) -> str:
     """Give the digest of the files in `directory`.
 
     Raises:
-        ShippingError: A link leads out of the directory.
+        ShippingError: A file cannot be read or packed, or a link leads out of the directory.
     """
-    total = hashlib.sha256()
-    for relative, path in _entries(directory):
-        if path.is_dir():
-            total.update(_line("-", 0, f"{relative}/"))
-            continue
-        with path.open("rb") as stream:
-            file_digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        total.update(_line(file_digest, path.stat().st_size, relative))
-    return f"sha256:{total.hexdigest()}"
+    return _digest(directory, None)
 
 
 def pack(directory: Path) -> PackedModel:
     """Pack the files in `directory`. Runs on the driver, once per model and call.
 
     Raises:
-        ShippingError: A link leads out of the directory.
+        ShippingError: A file cannot be read or packed, or a link leads out of the directory.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for relative, path in _entries(directory):
-            if path.is_dir():
-                archive.writestr(zipfile.ZipInfo(f"{relative}/", _EPOCH), b"")
-                continue
-            entry = zipfile.ZipInfo(relative, _EPOCH)
-            entry.file_size = path.stat().st_size
-            with path.open("rb") as source, archive.open(entry, "w") as target:
-                shutil.copyfileobj(source, target, _CHUNK)
-    return PackedModel(buffer.getvalue(), tree_digest(directory))
+        # In one pass, so that a file that changes meanwhile cannot get the digest of another.
+        digest = _digest(directory, archive)
+    return PackedModel(buffer.getvalue(), digest)
 
 
 def unpack_once(root: Path, digest: str, read: Callable[[], bytes]) -> Path:
@@ -95,71 +82,155 @@ def unpack_once(root: Path, digest: str, read: Callable[[], bytes]) -> Path:
         read: Gives the archive.
 
     Raises:
-        DigestMismatchError: The files are not the ones that were packed.
+        DigestMismatchError: The files are not the ones that were packed. Those of a damaged
+            archive are gone again, so that the next call reads it anew.
+        ShippingError: The files cannot be written.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory = root / digest.replace(":", "-")
     with _locked(directory.with_suffix(".lock")):
         if not directory.exists():
-            _unpack(read(), directory)
-    found = tree_digest(directory)
-    if found != digest:
+            _unpack(read(), directory, digest)
+            return directory
+    if (found := tree_digest(directory)) != digest:
         message = (
             f'The model in "{directory}" has the digest {found}, expected {digest}: its files '
-            "were changed or damaged on the way to this worker. Nothing was loaded. Remove the "
+            "were changed on this worker after they arrived. Nothing was loaded. Remove the "
             "directory and run again."
         )
         raise DigestMismatchError(message)
     return directory
 
 
-def _unpack(data: bytes, directory: Path) -> None:
+def _unpack(data: bytes, directory: Path, digest: str) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".unpack-", dir=directory.parent))
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for entry in archive.infolist():
-                _refuse_escape(entry.filename)
-                archive.extract(entry, temporary)
+        _extract(data, temporary)
+        if (found := tree_digest(temporary)) != digest:
+            message = (
+                f"The packed model has the digest {found}, expected {digest}: it was changed or "
+                "damaged on the way to this worker. Nothing was loaded. Run again."
+            )
+            raise DigestMismatchError(message)
         temporary.rename(directory)
-    except (zipfile.BadZipFile, EOFError) as error:
-        message = f"The packed model is damaged: {error}. Ship it again."
-        raise DigestMismatchError(message) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _refuse_escape(name: str) -> None:
+def _extract(data: bytes, target: Path) -> None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for entry in archive.infolist():
+                _check_member(entry.filename)
+                archive.extract(entry, target)
+    except ShippingError:
+        raise
+    except OSError as error:
+        message = f'Cannot unpack the model into "{target.parent}": {error}.'
+        raise ShippingError(message) from error
+    except Exception as error:  # zipfile raises a dozen kinds for bytes that are not a zip
+        message = f"The packed model is damaged ({type(error).__name__}: {error}). Run again."
+        raise DigestMismatchError(message) from error
+
+
+def _check_member(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         message = f'The packed model holds the path "{name}", which leaves its directory.'
         raise ShippingError(message)
+    # The digest passes over these names, and Python would run bytecode that it finds there.
+    if not _IGNORED.isdisjoint(path.parts):
+        message = f'The packed model holds "{name}", which is never packed: it was tampered with.'
+        raise DigestMismatchError(message)
+
+
+def _digest(directory: Path, archive: zipfile.ZipFile | None) -> str:
+    """Digest the files in `directory`, and add them to `archive` on the way."""
+    total = hashlib.sha256()
+    try:
+        for relative, path in _entries(directory):
+            if path.is_dir():
+                total.update(f"-  0  {relative}/\n".encode())
+                if archive is not None:
+                    archive.writestr(zipfile.ZipInfo(f"{relative}/", _EPOCH), b"")
+                continue
+            with path.open("rb") as source, _member(archive, relative, path) as target:
+                file_digest, size = _copy(source, target)
+            total.update(f"{file_digest}  {size}  {relative}\n".encode())
+    except OSError as error:
+        message = f'Cannot read the model in "{directory}": {error}.'
+        raise ShippingError(message) from error
+    return f"sha256:{total.hexdigest()}"
+
+
+def _member(
+    archive: zipfile.ZipFile | None, relative: str, path: Path
+) -> AbstractContextManager[IO[bytes] | None]:
+    if archive is None:
+        return nullcontext()
+    entry = zipfile.ZipInfo(relative, _EPOCH)
+    entry.file_size = path.stat().st_size  # zipfile decides by it whether 32 bits are enough
+    return archive.open(entry, "w")
+
+
+def _copy(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
+    hashed, size = hashlib.sha256(), 0
+    while chunk := source.read(_CHUNK):
+        hashed.update(chunk)
+        size += len(chunk)
+        if target is not None:
+            target.write(chunk)
+    return hashed.hexdigest(), size
 
 
 def _entries(directory: Path) -> Iterator[tuple[str, Path]]:
     """Give relative path and path of every file and empty directory, sorted by relative path."""
     root = directory.resolve()
     found: list[tuple[str, Path]] = []
-    for folder, folders, files in os.walk(root, followlinks=True):
+    for folder, folders, files in os.walk(root, onerror=_raise, followlinks=True):
+        here = Path(folder)
         folders[:] = [name for name in folders if name not in _IGNORED]
         kept = [name for name in files if name not in _IGNORED]
-        here = Path(folder)
+        for name in (*folders, *kept):
+            if problem := _problem(here / name, root):
+                relative = (here / name).relative_to(root).as_posix()
+                # Printable, whatever the name holds.
+                shown = repr(relative)[1:-1]
+                message = f'Cannot pack "{shown}" of the model directory "{root}": {problem}.'
+                raise ShippingError(message)
         if not folders and not kept and here != root:
             found.append((here.relative_to(root).as_posix(), here))
-        for name in kept:
-            path = here / name
-            relative = path.relative_to(root).as_posix()
-            if not path.resolve().is_relative_to(root):
-                message = (
-                    f'"{relative}" in the model directory "{directory}" is a link to something '
-                    "outside of it. Copy the file into the directory."
-                )
-                raise ShippingError(message)
-            found.append((relative, path))
+        found.extend(((here / name).relative_to(root).as_posix(), here / name) for name in kept)
     return iter(sorted(found))
 
 
-def _line(file_digest: str, size: int, relative: str) -> bytes:
-    return f"{file_digest}  {size}  {relative}\n".encode()
+def _problem(path: Path, root: Path) -> str | None:
+    """Say why a file or directory cannot be packed, or None."""
+    resolved = path.resolve()
+    if not resolved.is_relative_to(root):
+        return "it is a link to something outside; copy that into the directory"
+    if path.is_dir():
+        if path.is_symlink() and resolved in [parent.resolve() for parent in path.parents]:
+            return "it is a link to a directory that it is in"
+    elif not path.exists():
+        return "it is a link to something that does not exist"
+    elif not path.is_file():
+        return "it is neither a file nor a directory"
+    if "\n" in path.name or not _is_text(path.name):
+        return "its name is not one line of text; rename it"
+    return None
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes that are not UTF-8, as Python shows them
+        return False
+    return True
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 @contextmanager

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from scorecast.artifacts.uri import FetchedModel, ModelUri
-from scorecast.errors import ArtifactNotFoundError, ModelUriError
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError
 
 
 def fetch(uri: ModelUri) -> FetchedModel:
     """Give the directory that a path or ``file:`` URI names.
 
     Raises:
-        ModelUriError: A ``file:`` URI names another host.
+        ModelUriError: A ``file:`` URI names another host, or has more than a path.
         ArtifactNotFoundError: There is no such directory.
+        ArtifactError: The path cannot be looked at.
     """
-    directory = _path(uri).expanduser().absolute()
-    if not directory.exists():
+    # Not Path.expanduser, which raises for "~name" without such a user.
+    directory = Path(os.path.expanduser(_path(uri))).absolute()
+    try:
+        exists = directory.exists()
+    except OSError as error:
+        message = f'Cannot look at "{directory}": {error.strerror}. Check the path and its rights.'
+        raise ArtifactError(message) from error
+    if not exists:
         message = (
             f'No model at "{directory}": there is no such directory.{_nearest(directory)} '
             "Check the path; a model is the directory that holds a file named MLmodel."
@@ -27,17 +35,27 @@ def fetch(uri: ModelUri) -> FetchedModel:
     return FetchedModel(resolved, resolved.as_uri())
 
 
-def _path(uri: ModelUri) -> Path:
+def _path(uri: ModelUri) -> str:
     if not uri.scheme:
-        return Path(uri.rest)
-    parts = urlsplit(f"file:{uri.rest}")
+        return uri.rest
+    try:
+        parts = urlsplit(f"file:{uri.rest}")
+    except ValueError as error:  # brackets that are no IPv6 address
+        message = f'Cannot read the model URI "{uri}": {error}.'
+        raise ModelUriError(message) from error
     if parts.netloc not in ("", "localhost"):
         message = (
-            f'The model URI "{uri}" names the host "{parts.netloc}". A file URI has three '
-            f'slashes: "file:///{parts.netloc}{parts.path}".'
+            f'The model URI "{uri}" names the host "{parts.hostname}". A file URI has three '
+            f'slashes: "file:///{parts.hostname}{parts.path}".'
         )
         raise ModelUriError(message)
-    return Path(unquote(parts.path))
+    if parts.query or parts.fragment:
+        message = (
+            f'The model URI "{uri}" ends before a "?" or "#". Write %3F or %23 where one belongs '
+            "to the path, or give the plain path."
+        )
+        raise ModelUriError(message)
+    return unquote(parts.path)
 
 
 def _nearest(directory: Path) -> str:

@@ -10,7 +10,9 @@ from scorecast.errors import ModelUriError
 
 # RFC 3986, section 3.1; one letter alone is a drive of Windows, not a scheme.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
-_USER_INFO = re.compile(r"//[^/@]*@")
+# Up to the last "@" before the path; further on, if what looks like a port is none and so must be
+# the beginning of a password with a slash in it.
+_USER_INFO = re.compile(r"//(?:[^/]*@|[^/:]*:(?!\d*(?:/|$)).*@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,11 @@ class ModelUri:
     rest: str
 
     def __str__(self) -> str:
-        rest = _USER_INFO.sub("//***@", self.rest).partition("?")[0] if self.scheme else self.rest
-        return f"{self.scheme}:{rest}" if self.scheme else rest
+        if not self.scheme:
+            return self.rest
+        # Queries and fragments hold tokens.
+        rest = re.split("[?#]", self.rest, maxsplit=1)[0]
+        return f"{self.scheme}:{_USER_INFO.sub('//***@', rest)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def parse_model_uri(uri: str | Path) -> ModelUri:
     Raises:
         ModelUriError: It is empty.
     """
-    text = str(uri).strip()
+    text = str(uri) if isinstance(uri, Path) else uri.strip()
     if not text:
         message = "The model URI is empty. Give the path of a model directory."
         raise ModelUriError(message)

@@ -48,14 +48,14 @@ class ModelCache:
     def get(self, key: str, load: Callable[[], Predictor]) -> Predictor:
         """Give the model of `key`, calling `load` only if it is not here.
 
-        A `load` that raises leaves the cache as it was.
+        Room is made first, so that memory never holds one model more than the capacity: a `load`
+        that raises adds nothing, but the model that made room for it is gone.
         """
         with self._lock:
             if key in self._models:
                 self._hits += 1
                 self._models.move_to_end(key)
                 return self._models[key]
-            # Room is made first, so that memory never holds one model more than the capacity.
             while len(self._models) >= self._capacity:
                 self._models.popitem(last=False)
                 self._evictions += 1

@@ -1,0 +1,76 @@
+"""The README and the help texts: every example runs, on what ``make demo`` makes."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from scorecast.cli.main import group
+
+
+CLEAN = "rm -rf build/delays* build/newark*"
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Give the code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def examples(command: str) -> list[str]:
+    """Give the commands that a help text shows, with continued lines joined."""
+    text = CliRunner().invoke(group, [command, "--help"]).output
+    joined = re.sub(r"\\\n\s*", "", text)
+    return re.findall(r"^\s+((?:scorecast|spark-submit) .*--?\w.*|scorecast .*)$", joined, re.M)
+
+
+def test_python_examples(demo, shell, repository, tmp_path):
+    """The Python of the README runs from top to bottom in one session, and shows predictions."""
+    assert demo.returncode == 0
+    script = tmp_path / "readme.py"
+    script.write_text("\n".join(blocks((repository / "README.md").read_text(), "python")))
+    done = shell(f"python {script}")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert "|carrier|flight|" in done.stdout
+    assert "336776 336776 sha256:" in done.stdout
+    assert "inputs: carrier: string" in done.stdout
+
+
+def test_first_screen_shows_the_commands_and_the_function(repository):
+    """A reader sees both commands and the example within the first forty lines."""
+    screen = (repository / "README.md").read_text().splitlines()[:40]
+    text = "\n".join(screen)
+    assert "make demo" in text
+    assert "make test" in text
+    assert "spark_udf(spark, " in text
+
+
+def test_shell_examples(demo, shell, repository):
+    """The commands of the README run as they stand, one after the other."""
+    assert demo.returncode == 0
+    commands = blocks((repository / "README.md").read_text(), "bash")
+    commands = [block for block in commands if not block.startswith("make ")]
+    assert len(commands) == 2
+    shell(CLEAN)
+    for command in commands:
+        done = shell(command)
+        assert done.returncode == 0, command + (done.stdout + done.stderr)[-3000:]
+
+
+@pytest.mark.parametrize("command", ["batch-predict", "predict"])
+def test_examples_of_help(demo, shell, command):
+    """Each of the three examples of a command's help runs as it stands, in their order."""
+    assert demo.returncode == 0
+    found = examples(command)
+    assert len(found) == 3, found
+    shell(CLEAN)
+    for example in found:
+        done = shell(example)
+        assert done.returncode == 0, example + (done.stdout + done.stderr)[-3000:]
+
+
+def test_every_command_is_in_the_readme(repository):
+    """No command is there that the README does not name."""
+    text = (repository / "README.md").read_text()
+    names = group.list_commands(None)  # type: ignore[arg-type]
+    missing = [name for name in names if f"scorecast {name}" not in text]
+    assert missing == []
