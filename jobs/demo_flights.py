@@ -40,12 +40,16 @@ def build_flights() -> pd.DataFrame:
     """Join the flights with their planes and with the weather at departure."""
     planes = read_table("planes").rename(columns={"year": "plane_year"})
     weather = read_table("weather").drop(columns=["year", "month", "day", "hour"])
-    flights = read_table("flights").merge(
-        planes[["tailnum", "plane_year", "manufacturer", "engines", "seats", "engine"]],
-        on="tailnum",
-        how="left",
-    ).merge(
-        weather.drop_duplicates(["origin", "time_hour"]), on=["origin", "time_hour"], how="left"
+    flights = (
+        read_table("flights")
+        .merge(
+            planes[["tailnum", "plane_year", "manufacturer", "engines", "seats", "engine"]],
+            on="tailnum",
+            how="left",
+        )
+        .merge(
+            weather.drop_duplicates(["origin", "time_hour"]), on=["origin", "time_hour"], how="left"
+        )
     )
     flights["time_hour"] = pd.to_datetime(flights["time_hour"], utc=True)
     flights.insert(0, "flight_id", range(len(flights)))

@@ -7,7 +7,6 @@ from click.testing import CliRunner
 
 from scorecast.cli.main import group
 
-
 CLEAN = "rm -rf build/delays* build/newark*"
 
 
@@ -20,7 +19,7 @@ def examples(command: str) -> list[str]:
     """Give the commands that a help text shows, with continued lines joined."""
     text = CliRunner().invoke(group, [command, "--help"]).output
     joined = re.sub(r"\\\n\s*", "", text)
-    return re.findall(r"^\s+((?:scorecast|spark-submit) .*--?\w.*|scorecast .*)$", joined, re.M)
+    return re.findall(r"^\s+((?:scorecast|spark-submit) .*)$", joined, re.MULTILINE)
 
 
 def test_python_examples(demo, shell, repository, tmp_path):

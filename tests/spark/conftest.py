@@ -25,7 +25,7 @@ def spark():
 
 @pytest.fixture(scope="session")
 def people_df(spark, people: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory):
-    """Give the people as Spark reads them from parquet, in several partitions, the last ones empty."""
+    """Give the people as Spark reads them from parquet, in partitions of which some are empty."""
     path = tmp_path_factory.mktemp("people") / "people.parquet"
     people.to_parquet(path, index=False)
     df = spark.read.parquet(str(path))

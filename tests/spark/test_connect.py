@@ -1,4 +1,4 @@
-"""Spark Connect: no broadcast and no context, the same answers. One server for all, in a process."""
+"""Spark Connect: no broadcast and no context, the same answers."""
 
 import json
 

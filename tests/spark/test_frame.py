@@ -143,9 +143,7 @@ def test_a_lost_row_is_an_error(people_df, tmp_path, interface):
 
     path = scorecast.save_model(model, tmp_path / "m")
     with pytest.raises(PythonException) as failed:
-        scorecast.predict_frame(
-            people_df, path, result_type="long", interface=interface
-        ).collect()
+        scorecast.predict_frame(people_df, path, result_type="long", interface=interface).collect()
     assert isinstance(error_in_worker(failed.value), OutputMismatchError)
 
 

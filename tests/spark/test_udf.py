@@ -86,7 +86,9 @@ def test_struct_result(spark, people_df, tmp_path):
     udf = scorecast.spark_udf(spark, path, "plan string, double_age double")
     got = predicted(people_df, udf(F.struct("age", "plan"))).to_list()
     rows = people_df.orderBy("id").select("plan", "age").collect()
-    assert [(row["plan"], row["double_age"]) for row in got] == [(r.plan, r.age * 2.0) for r in rows]
+    assert [(row["plan"], row["double_age"]) for row in got] == [
+        (r.plan, r.age * 2.0) for r in rows
+    ]
 
 
 def test_nan_stays_nan_and_none_becomes_null(spark, people_df, tmp_path):

@@ -1,9 +1,9 @@
 """Where a run puts its output: staged beside the target, moved into place when it is complete.
 
-A local output is written to a hidden sibling, its rows are counted from the parquet footers, and one
-rename makes it visible; a run that fails leaves the target as it was and removes what it staged. A
-replaced output is set aside by a second rename, so for that instant a reader finds nothing. Other
-stores are written by Spark directly, and only where nothing exists.
+A local output is written to a hidden sibling, its rows are counted from the parquet footers, and
+one rename makes it visible; a run that fails leaves the target as it was and removes what it
+staged. A replaced output is set aside by a second rename, so for that instant a reader finds
+nothing. Other stores are written by Spark directly, and only where nothing exists.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import pandas as pd
 from scorecast.artifacts import FetchedModel, fetch_model
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
+from scorecast.models.config import accepted_config
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
-from scorecast.models.config import accepted_config
 from scorecast.models.load import load_predictor
 from scorecast.models.mlmodel import read_model_info
 from scorecast.models.params import complete_params

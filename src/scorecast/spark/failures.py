@@ -7,6 +7,7 @@ ours in it, ``scorecast.errors.NAME: message``, is the reason; all around it is 
 from __future__ import annotations
 
 import re
+
 from scorecast import errors
 from scorecast.errors import ScorecastError
 

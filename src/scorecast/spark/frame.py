@@ -205,8 +205,8 @@ def _name_problems(
             "prediction; choose another output_column, or keep other columns"
         )
     problems += [
-        f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through Python '
-        "workers; keep other columns, or cast it"
+        f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through '
+        "Python workers; keep other columns, or cast it"
         for name in kept
         if name in schema.names and not _passes(schema[name].dataType)
     ]

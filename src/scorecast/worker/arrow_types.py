@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import types as pt
 
@@ -25,7 +26,7 @@ ARROW_SCALARS: dict[str, pa.DataType] = {
     "double": pa.float64(),
     "string": pa.string(),
     "binary": pa.binary(),
-    "datetime": pa.timestamp("us"),
+    "datetime": pa.timestamp("ns"),  # what pandas, and so MLflow, gives models
 }
 _MAX_INT_BITS = {"integer": 32, "long": 64}
 _MAX_FLOAT_BITS = {"float": 32, "double": 64}
@@ -156,12 +157,21 @@ def _scalar_fits(got: pa.DataType, name: str) -> bool:
 def _tensor_fits(got: pa.DataType, dtype: str) -> bool:
     while is_list(got):
         got = got.value_type
-    if dtype in ("object", "str") or dtype.startswith("<U"):
-        return is_text(got) or is_bytes(got)
-    if dtype == "bool":
-        return bool(pt.is_boolean(got))
-    if dtype.startswith("datetime"):
-        return bool(pt.is_timestamp(got) or pt.is_date(got))
-    if dtype.startswith(("int", "uint")):
-        return bool(pt.is_integer(got))
-    return bool(pt.is_integer(got) or pt.is_floating(got))
+    got = _decoded(got)
+    match np.dtype(dtype).kind:
+        case "O":
+            return not pt.is_nested(got)
+        case "U":
+            return is_text(got)
+        case "S":
+            return is_bytes(got)
+        case "b":
+            return bool(pt.is_boolean(got))
+        case "M":
+            return bool(pt.is_timestamp(got) or pt.is_date(got))
+        case "i" | "u":
+            return bool(pt.is_integer(got))
+        case "f" | "c":
+            return bool(pt.is_integer(got) or pt.is_floating(got))
+        case _:
+            return False

@@ -6,6 +6,7 @@ errors are the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -65,9 +66,12 @@ def plan_by_name(signature: Signature, schema: pa.Schema) -> InputPlan:
     positions: dict[str, int] = {}
     problems: list[str] = []
     for position, name in enumerate(schema.names):
-        if name in positions and name in names:
-            problems.append(f'column "{name}" occurs more than once; rename or drop one')
         positions.setdefault(name, position)
+    problems.extend(
+        f'column "{name}" occurs more than once; rename or drop one'
+        for name in names
+        if schema.names.count(name) > 1
+    )
     columns: list[InputColumn] = []
     for spec, name in zip(signature.inputs, names, strict=True):
         if name in positions:
@@ -99,8 +103,7 @@ def plan_by_position(signature: Signature, schema: pa.Schema) -> InputPlan:
         )
     got, specs = len(schema.names), signature.inputs
     if _is_one_block(specs, schema):
-        blocks = [InputColumn(i, i, specs[0].type, required=True) for i in range(got)]
-        return _checked(signature, schema, blocks, [])
+        return _block_plan(signature, schema)
     least = max((i + 1 for i, spec in enumerate(specs) if spec.required), default=0)
     if not least <= got <= len(specs):
         wanted = str(least) if least == len(specs) else f"{least} to {len(specs)}"
@@ -117,13 +120,25 @@ def plan_by_position(signature: Signature, schema: pa.Schema) -> InputPlan:
 
 
 def _is_one_block(specs: Sequence[Spec], schema: pa.Schema) -> bool:
-    """Tell whether scalar columns together are the one tensor that the model takes."""
+    """Tell whether columns of plain values together are the one tensor that the model takes."""
     return (
         len(specs) == 1
+        and specs[0].name is None
         and isinstance(specs[0].type, Tensor)
         and len(specs[0].type.shape) > 1
         and not any(is_list(kind) for kind in schema.types)
     )
+
+
+def _block_plan(signature: Signature, schema: pa.Schema) -> InputPlan:
+    (spec,) = signature.inputs or ()
+    shape = spec.type.shape[1:] if isinstance(spec.type, Tensor) else ()
+    got, wanted = len(schema.names), math.prod(shape)
+    problems = []
+    if -1 not in shape and got != wanted:
+        problems.append(f"the model takes {wanted} values per row, got {got} columns")
+    columns = [InputColumn(i, i, spec.type, required=True) for i in range(got)]
+    return _checked(signature, schema, columns, problems)
 
 
 def _checked(

@@ -1,0 +1,95 @@
+"""Arrow casts of plain values that lose nothing, or say which value does not fit."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types as pt
+
+from scorecast.worker.arrow_types import readable
+
+
+class MisfitError(Exception):
+    """Raised when values do not fit a type, for the caller to say so in its own words.
+
+    Attributes:
+        got: What the values are, in words.
+        wanted: What they should be, in words.
+        index: Position of the first that does not fit; None when all are of a wrong kind.
+        members: Names of the records' members that lead to the values.
+    """
+
+    def __init__(self, got: str, wanted: pa.DataType | str, index: int | None = None) -> None:
+        super().__init__()
+        self.got = got
+        self.wanted = wanted if isinstance(wanted, str) else readable(wanted)
+        self.index = index
+        self.members: tuple[str, ...] = ()
+
+
+def cast_exactly(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Cast plain values, without loss but for the rounding of floats and decimals.
+
+    Raises:
+        MisfitError: A value does not fit.
+    """
+    if array.type == wanted:
+        return array
+    cast = _cast_or_none(array, wanted)
+    if cast is None:
+        raise MisfitError(readable(array.type), wanted, _first_failing(array, wanted))
+    lost = _lost(array, cast)
+    if lost is not None and pc.any(lost).as_py():
+        raise MisfitError(readable(array.type), wanted, first_true(lost))
+    return cast
+
+
+def decoded(array: pa.Array) -> pa.Array:
+    """Give an array without dictionary encoding."""
+    return array.dictionary_decode() if pt.is_dictionary(array.type) else array
+
+
+def to_local(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Cast plain values exactly, timestamps with a zone by way of local time.
+
+    Raises:
+        MisfitError: A value does not fit.
+    """
+    array = decoded(array)
+    if pt.is_timestamp(array.type) and array.type.tz is not None:
+        array = pc.local_timestamp(array)
+    return cast_exactly(array, wanted)
+
+
+def first_true(mask: pa.Array) -> int:
+    """Give the position of the first true value."""
+    return int(pc.index(mask, True).as_py())
+
+
+def _cast_or_none(array: pa.Array, wanted: pa.DataType) -> pa.Array | None:
+    try:
+        return pc.cast(array, wanted, safe=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return None  # Arrow's own text holds the value
+
+
+def _lost(array: pa.Array, cast: pa.Array) -> pa.Array | None:
+    """Find the losses that Arrow's safe casts let pass."""
+    if pt.is_floating(cast.type) and (pt.is_floating(array.type) or pt.is_decimal(array.type)):
+        infinite = pc.is_inf(cast)
+        return pc.and_not(infinite, pc.is_inf(array)) if pt.is_floating(array.type) else infinite
+    if pt.is_date(cast.type) and pt.is_timestamp(array.type):
+        return pc.not_equal(cast.cast(array.type), array)
+    return None
+
+
+def _first_failing(array: pa.Array, wanted: pa.DataType) -> int:
+    """Find the first value whose cast fails, by halving."""
+    low, high = 0, len(array)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _cast_or_none(array.slice(low, middle - low), wanted) is None:
+            high = middle
+        else:
+            low = middle
+    return low
