@@ -1,4 +1,4 @@
-"""Import of optional libraries: the one place that turns a missing one into an error with a cure."""
+"""Import of optional libraries: a missing one becomes an error that names the cure."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,12 +17,13 @@ def fetch(uri: ModelUri) -> FetchedModel:
         ArtifactNotFoundError: There is no such directory.
         ArtifactError: The path cannot be looked at.
     """
-    # Not Path.expanduser, which raises for "~name" without such a user.
-    directory = Path(os.path.expanduser(_path(uri))).absolute()
+    directory = Path(_path(uri))
     try:
+        directory = directory.expanduser().absolute()
         exists = directory.exists()
-    except OSError as error:
-        message = f'Cannot look at "{directory}": {error.strerror}. Check the path and its rights.'
+    except (OSError, RuntimeError) as error:  # no rights, too long, or ~name without such a user
+        reason = error.strerror if isinstance(error, OSError) else error
+        message = f'Cannot look at "{directory}": {reason}. Check the path and its rights.'
         raise ArtifactError(message) from error
     if not exists:
         message = (

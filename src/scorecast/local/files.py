@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ import pyarrow as pa
 from scorecast.errors import ConfigError, InputDataError, OutputExistsError, did_you_mean
 from scorecast.local.formats import Format, output_format
 from scorecast.local.model import resolve_model
-from scorecast.local.readers import open_batches
-from scorecast.local.writers import open_output, write_batches
+from scorecast.local.readers import open_rows
+from scorecast.local.writers import check_writable, open_output, write_batches
 from scorecast.models.params import complete_params
 from scorecast.worker.frames import append_to_batches
-from scorecast.worker.input_plan import InputColumn, InputPlan, plan_by_name
+from scorecast.worker.input_plan import InputPlan, plan_by_name
 from scorecast.worker.predict import PredictPlan
 from scorecast.worker.result_types import parse_simple_type, result_type_of
 
@@ -34,7 +34,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
     source: Path,
     output: Path | None = None,
     *,
-    format: Format | None = None,
+    format: Format | None = None,  # noqa: A002 - the name of the option
     result_type: str | None = None,
     output_column: str = "prediction",
     keep: str | Sequence[str] = "all",
@@ -73,29 +73,22 @@ def predict_file(  # noqa: PLR0913 - the options of the command
     if wanted is None:
         wanted = result_type_of(resolved.info.signature or signature)
     complete = complete_params(signature, params)
-    with open_batches(source, signature) as (schema, batches):
-        kept = _kept(schema, keep, output_column)
-        inputs = plan_by_name(signature, schema)
-        plan = PredictPlan(resolved.local_handle(), _shifted(inputs, len(kept)), wanted, complete)
-        # The kept columns come first, then all of them again for the model.
-        positions = [*(schema.get_field_index(name) for name in kept), *range(len(schema))]
-        arranged = (_take(batch, positions) for batch in batches)
-        result = append_to_batches(arranged, plan, [*kept, output_column])
-        fields = [*(schema.field(name) for name in kept), pa.field(output_column, wanted)]
-        with open_output(output) as stream:
-            return FileReport(write_batches(result, pa.schema(fields), stream, chosen), output)
-
-
-def _shifted(plan: InputPlan, by: int) -> InputPlan:
-    columns = (InputColumn(c.source + by, c.name, c.declared, c.required) for c in plan.columns)
-    return InputPlan(plan.form, tuple(columns))
-
-
-def _take(batch: pa.RecordBatch, positions: Sequence[int]) -> pa.RecordBatch:
-    fields = [batch.schema.field(i) for i in positions]
-    return pa.RecordBatch.from_arrays(
-        [batch.column(i) for i in positions], schema=pa.schema(fields)
+    rows = open_rows(source, signature, chosen)
+    kept = _kept(rows.schema, keep, output_column)
+    plan = plan_by_name(signature, rows.schema)
+    # The kept columns come first, then the inputs.
+    inputs = InputPlan(
+        plan.form,
+        tuple(replace(column, source=len(kept) + i) for i, column in enumerate(plan.columns)),
     )
+    fields = [*(rows.kept.field(name) for name in kept), pa.field(output_column, wanted)]
+    schema = pa.schema(fields)
+    check_writable(schema, chosen)
+    batches = rows.read(kept, [rows.schema.names[column.source] for column in plan.columns])
+    predict = PredictPlan(resolved.local_handle(), inputs, wanted, complete)
+    with open_output(output) as stream:
+        result = append_to_batches(batches, predict, schema.names)
+        return FileReport(write_batches(result, schema, stream, chosen), output)
 
 
 def _kept(schema: pa.Schema, keep: str | Sequence[str], output_column: str) -> list[str]:

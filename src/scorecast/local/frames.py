@@ -1,4 +1,4 @@
-"""Local data in its many forms -> one Arrow batch, so that the worker's conversion serves it too."""
+"""Local data in its many forms -> one Arrow batch, for the conversion that workers use too."""
 
 from __future__ import annotations
 
@@ -68,35 +68,40 @@ def _from_array(array: np.ndarray[Any, Any]) -> tuple[pa.RecordBatch, bool]:
             "of rows and columns, or a DataFrame."
         )
         raise InputMismatchError(message)
-    block = array.reshape(len(array), -1)
+    block = array if array.ndim > 1 else array[:, np.newaxis]
     names = [str(i) for i in range(block.shape[1])]
     arrays = [_array(pd.Series(block[:, i]), name) for i, name in enumerate(names)]
     return pa.RecordBatch.from_arrays(arrays, names=names), False
 
 
 def _from_columns(columns: Mapping[Any, Any]) -> pa.RecordBatch:
-    scalars = [
-        value is None or isinstance(value, str | bytes) or np.isscalar(value)
-        for value in columns.values()
-    ]
-    if scalars and all(scalars):
-        columns = {name: [value] for name, value in columns.items()}
-    arrays = [_array(value, str(name)) for name, value in columns.items()]
-    lengths = {str(name): len(array) for name, array in zip(columns, arrays, strict=True)}
+    """Give one row where there are no columns but values, else repeat these, as pandas does."""
+    arrays = {
+        str(name): _array(value, str(name))
+        for name, value in columns.items()
+        if not _is_one_value(value)
+    }
+    lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         message = f"The columns are of different lengths: {listed}."
         raise InputMismatchError(message)
-    return pa.RecordBatch.from_arrays(arrays, names=list(lengths))
+    rows = next(iter(lengths.values()), 1)
+    for name, value in columns.items():
+        if _is_one_value(value):
+            arrays[str(name)] = _array([value] * rows, str(name))
+    names = [str(name) for name in columns]
+    return pa.RecordBatch.from_arrays([arrays[name] for name in names], names=names)
+
+
+def _is_one_value(value: Any) -> bool:
+    return isinstance(value, Mapping) or not pd.api.types.is_list_like(value)
 
 
 def _from_records(records: Sequence[Any]) -> tuple[pa.RecordBatch, bool]:
     if all(isinstance(record, Mapping) for record in records):
-        names = list(dict.fromkeys(str(name) for record in records for name in record))
-        columns = {name: [record.get(name) for record in records] for name in names}
-        return _from_columns(
-            {k: np.array(v, object) if not v else v for k, v in columns.items()}
-        ), True
+        names = dict.fromkeys(name for record in records for name in record)
+        return _from_columns({name: [r.get(name) for r in records] for name in names}), True
     if any(isinstance(record, Mapping) for record in records):
         message = "The list mixes records with other values. Give a dict in every row, or in none."
         raise InputMismatchError(message)

@@ -144,7 +144,7 @@ def _model_input(signature: Signature, data: Any) -> Any:
     batch, named = to_batch(data)
     plan = (plan_by_name if named else plan_by_position)(signature, batch.schema)
     given = to_model_input(batch, plan)
-    if isinstance(data, pd.DataFrame) and isinstance(given, pd.DataFrame):
+    if isinstance(data, pd.DataFrame | pd.Series) and isinstance(given, pd.DataFrame):
         given.index = data.index
     return given
 

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import io
 import json
-import os
+import math
 import sys
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from scorecast.errors import OutputError
 from scorecast.local.formats import Format
+from scorecast.worker.arrow_types import readable
+from scorecast.worker.nested import is_nested
+
+Write = Callable[[pa.RecordBatch], None]
+
+
+def check_writable(schema: pa.Schema, kind: Format) -> None:
+    """Refuse columns that a format has no form for, before any row is predicted.
+
+    Raises:
+        OutputError: There are some; all of them are named.
+    """
+    nested = [f"{f.name} ({readable(f.type)})" for f in schema if is_nested(f.type)]
+    if kind == "csv" and nested:
+        message = (
+            f"The columns {', '.join(nested)} cannot be written as csv. Write json or parquet, or "
+            "keep other columns."
+        )
+        raise OutputError(message)
 
 
 @contextmanager
 def open_output(output: Path | None) -> Iterator[IO[bytes]]:
-    """Give a stream; a file is written beside its place and renamed when the block has ended."""
+    """Give a stream; a file is written beside its place and renamed when the block has ended.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
     if output is None:
         yield sys.stdout.buffer
-        sys.stdout.flush()
+        sys.stdout.buffer.flush()
         return
     temporary = output.with_name(f".{output.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as stream:
             yield stream
-        os.replace(temporary, output)
+        temporary.replace(output)
     except OSError as error:
         message = (
             f'Cannot write "{output}": {error.strerror}. What was there before is still there.'
@@ -43,48 +68,83 @@ def open_output(output: Path | None) -> Iterator[IO[bytes]]:
 def write_batches(
     batches: Iterable[pa.RecordBatch], schema: pa.Schema, stream: IO[bytes], kind: Format
 ) -> int:
+    """Write all batches, and give the number of rows."""
     rows = 0
-    try:
-        with _writer(stream, schema, kind) as write:
-            for batch in batches:
-                write(batch)
-                rows += batch.num_rows
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        message = (
-            f"The columns cannot be written as {kind}: {error}. Lists and records need json or "
-            "parquet."
-        )
-        raise OutputError(message) from error
+    with _writer(stream, schema, kind) as write:
+        for batch in batches:
+            write(batch)
+            rows += batch.num_rows
     return rows
 
 
-def _writer(stream: IO[bytes], schema: pa.Schema, kind: Format) -> AbstractContextManager[Any]:
+def _writer(stream: IO[bytes], schema: pa.Schema, kind: Format) -> AbstractContextManager[Write]:
     match kind:
         case "parquet":
-            return _arrow_writer(pq.ParquetWriter(stream, schema))
+            return _parquet_writer(stream, schema)
         case "csv":
-            return _arrow_writer(pa.csv.CSVWriter(stream, schema))
+            return _csv_writer(stream, schema)
         case "json":
             return _json_writer(stream)
 
 
 @contextmanager
-def _arrow_writer(writer: Any) -> Iterator[Any]:
+def _parquet_writer(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+    try:
+        writer = pq.ParquetWriter(stream, schema)
+    except pa.ArrowNotImplementedError as error:
+        message = f"The columns cannot be written as parquet: {error}. Write json, or keep others."
+        raise OutputError(message) from error
     with writer:
-        yield writer.write_batch if hasattr(writer, "write_batch") else writer.write
+        yield writer.write_batch
 
 
 @contextmanager
-def _json_writer(stream: IO[bytes]) -> Iterator[Any]:
+def _csv_writer(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
+    """Write with quotes only where they are needed, which Arrow's own writer does not do."""
+
+    def write_rows(rows: Iterable[Iterable[Any]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        stream.write(text.getvalue().encode())
+
+    def write(batch: pa.RecordBatch) -> None:
+        write_rows(zip(*(map(_csv_cell, c.to_pylist()) for c in batch.columns), strict=True))
+
+    write_rows([schema.names])
+    yield write
+
+
+@contextmanager
+def _json_writer(stream: IO[bytes]) -> Iterator[Write]:
     def write(batch: pa.RecordBatch) -> None:
         for record in batch.to_pylist(maps_as_pydicts="strict"):
-            text = json.dumps(record, default=_json_value, ensure_ascii=False)
+            text = json.dumps(_json_value(record), ensure_ascii=False, allow_nan=False)
             stream.write(f"{text}\n".encode())
 
     yield write
 
 
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str | int | float | None) else _text(value)
+
+
 def _json_value(value: Any) -> Any:
+    """Give a value that JSON has a form for; floats that it has no numbers for are as in Spark."""
+    match value:
+        case dict():
+            return {key: _json_value(item) for key, item in value.items()}
+        case list():
+            return [_json_value(item) for item in value]
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
+        case str() | bool() | int() | float() | None:
+            return value
+    return _text(value)
+
+
+def _text(value: Any) -> str:
     if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+        return base64.b64encode(value).decode()
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)

@@ -2,9 +2,9 @@
 
 Works as long as Spark reuses its Python workers. It is useless with
 ``spark.python.worker.reuse=false``, and a worker that Spark ends (idle for more than a minute, or
-beyond ``spark.python.factory.idleWorkerMaxPoolSize``) loads again in the next one. Each worker holds
-its own copy of a model, so memory outside the JVM grows with cores times model size; on a cluster
-leave room for it with ``spark.executor.memoryOverhead``.
+beyond ``spark.python.factory.idleWorkerMaxPoolSize``) loads again in the next one. Each worker
+holds its own copy of a model, so memory outside the JVM grows with cores times model size; on a
+cluster leave room for it with ``spark.executor.memoryOverhead``.
 """
 
 from __future__ import annotations

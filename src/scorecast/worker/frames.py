@@ -1,12 +1,16 @@
-"""Whole batches -> the same with a column of predictions: the shape of mapInArrow and mapInPandas."""
+"""Whole batches -> the same with a column of predictions: mapInArrow and mapInPandas."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import types as pt
 
+from scorecast.worker.nested import convert_nested, is_nested
+from scorecast.worker.output_scalars import convert_plain
 from scorecast.worker.predict import PredictPlan, predict_batches
 
 
@@ -34,17 +38,55 @@ def append_to_frames(
 ) -> Iterator[pd.DataFrame]:
     """Do the same for pandas data frames, by way of Arrow, so that the answers are the same.
 
+    What pandas itself does not keep apart is lost before and after: NULL and NaN of floats on the
+    way in, and of floats inside lists and records on the way out.
+
     Args:
-        frames: Frames with the columns of `schema`.
+        frames: Frames with the columns of `schema`, timestamps in local time as Spark gives them.
         plan: What to predict.
         names: Names of the columns to give: the kept ones, then the predictions.
         schema: Arrow types of the columns; pandas alone does not keep integers with nulls.
     """
     for frame in frames:
-        batch = pa.RecordBatch.from_pandas(frame, schema=schema, preserve_index=False)
+        columns = [_to_arrow(frame.iloc[:, i], field.type) for i, field in enumerate(schema)]
+        batch = pa.RecordBatch.from_arrays(columns, schema=schema)
         for result in append_to_batches([batch], plan, names):
-            # Arrow-backed floats, because in numpy's Spark would take NaN for NULL.
-            yield result.to_pandas(types_mapper=_FLOATS.get, maps_as_pydicts="strict")
+            yield _to_pandas(result)
 
 
-_FLOATS = {kind: pd.ArrowDtype(kind) for kind in (pa.float32(), pa.float64())}
+def _to_arrow(series: pd.Series[Any], kind: pa.DataType) -> pa.Array:
+    local = kind if isinstance(series.dtype, pd.DatetimeTZDtype) else _without_zone(kind)
+    array = pa.array(series, local, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return convert_nested(array, kind, convert_plain)
+
+
+def _to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
+    """Give a frame that Spark reads back as it is, with its own way for times inside of values."""
+    columns = [
+        convert_nested(column, _without_zone(column.type), convert_plain)
+        if is_nested(column.type)
+        else column
+        for column in batch.columns
+    ]
+    local = pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    frame: pd.DataFrame = local.to_pandas(types_mapper=_arrow_backed, maps_as_pydicts="strict")
+    return frame
+
+
+def _without_zone(kind: pa.DataType) -> pa.DataType:
+    if pt.is_timestamp(kind):
+        return pa.timestamp(kind.unit)
+    if pt.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_without_zone(kind.value_type)))
+    if pt.is_map(kind):
+        return pa.map_(kind.key_field, kind.item_field.with_type(_without_zone(kind.item_type)))
+    if pt.is_struct(kind):
+        return pa.struct([member.with_type(_without_zone(member.type)) for member in kind])
+    return kind
+
+
+def _arrow_backed(kind: pa.DataType) -> pd.ArrowDtype | None:
+    """Keep NULL and NaN apart, and integers beside NULL; Spark cannot read back nested values."""
+    return None if is_nested(kind) else pd.ArrowDtype(kind)

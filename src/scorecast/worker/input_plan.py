@@ -14,10 +14,12 @@ from typing import Literal, TypeAlias
 import pyarrow as pa
 
 from scorecast.errors import InputMismatchError, did_you_mean
-from scorecast.models.signature import Signature, Spec, SpecType, Tensor
+from scorecast.models.signature import Scalar, Signature, Spec, SpecType, Tensor
 from scorecast.worker.arrow_types import fits, is_list, readable
 
 Form: TypeAlias = Literal["frame", "tensor", "named_tensors"]
+
+_MOST_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,9 @@ def _checked(
     if not columns and not problems:
         problems.append("no input columns are given")
     if problems:
-        listed = "".join(f"\n  - {problem}" for problem in problems)
+        lines = "".join(f"\n  - {problem}" for problem in _first(problems))
         message = (
-            f"The data does not fit the inputs of the model:{listed}\nThe model takes: "
+            f"The data does not fit the inputs of the model:{lines}\nThe model takes: "
             f"{_listed(specs)}."
         )
         raise InputMismatchError(message)
@@ -177,8 +179,16 @@ def _cast_hint(got: pa.DataType, declared: SpecType) -> str:
             " (an integer column with nulls becomes double in pandas: declare the input as double, "
             "or keep the column an integer)"
         )
-    return "" if isinstance(declared, Tensor) else f'; cast it, for example to "{declared}"'
+    if not isinstance(declared, Scalar):
+        return ""
+    return f"; cast it to {'timestamp' if declared.name == 'datetime' else declared}"
 
 
 def _listed(specs: Sequence[Spec]) -> str:
-    return ", ".join(map(str, specs))
+    return ", ".join(_first(list(map(str, specs))))
+
+
+def _first(texts: list[str]) -> list[str]:
+    """Shorten what nobody reads to its end: a model may take thousands of columns."""
+    more = len(texts) - _MOST_SHOWN
+    return texts if more <= 0 else [*texts[:_MOST_SHOWN], f"and {more} more"]

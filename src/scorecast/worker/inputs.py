@@ -126,7 +126,9 @@ def _converted(array: pa.Array, target: pa.DataType, column: InputColumn) -> pa.
         return convert_nested(decoded(array), target, to_local)
     except MisfitError as misfit:
         inside = f' (in its member "{".".join(misfit.members)}")' if misfit.members else ""
-        which = "it" if misfit.index is None else f"row {misfit.index} of {len(array)} in this batch"
+        which = (
+            "it" if misfit.index is None else f"row {misfit.index} of {len(array)} in this batch"
+        )
         message = (
             f'Column "{column.name}" is {readable(array.type)} and cannot be given to the model as '
             f"{column.declared}: {which} does not fit without loss{inside}. Cast or correct the "

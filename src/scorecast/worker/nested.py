@@ -97,17 +97,17 @@ def map_array(
     return pa.MapArray.from_arrays(_offsets(lengths), keys, items, type=kind, mask=missing)
 
 
-def struct_array(parts: Mapping[str, pa.Array], kind: pa.DataType, missing: pa.Array) -> pa.Array:
+def struct_array(
+    parts: Mapping[str, pa.Array], kind: pa.DataType, missing: pa.Array | None = None
+) -> pa.Array:
     """Make records of their members; null where `missing` is true, as are members not given."""
+    rows = len(next(iter(parts.values())) if missing is None else missing)
     arrays = []
     for member in kind:
-        part = parts.get(member.name)
-        array = pa.nulls(len(missing), member.type) if part is None else part
+        array = parts[member.name] if member.name in parts else pa.nulls(rows, member.type)
         with inside_member(member.name):
             _refuse_nulls(array, member, missing)
         arrays.append(array)
-    if not arrays:
-        return pa.array([{}] * len(missing), kind, mask=missing)
     return pa.StructArray.from_arrays(arrays, fields=list(kind), mask=missing)
 
 
@@ -143,8 +143,10 @@ def _refuse_nulls(array: pa.Array, field: pa.Field, missing: pa.Array | None = N
 
 
 def _lengths(lists: pa.Array) -> Lengths:
-    counted: Any = pc.list_value_length(lists).fill_null(0)
-    return counted.to_numpy(zero_copy_only=False).astype(np.int64)
+    counted: npt.NDArray[Any] = (
+        pc.list_value_length(lists).fill_null(0).to_numpy(zero_copy_only=False)
+    )
+    return counted.astype(np.int64)
 
 
 def _offsets(lengths: Lengths) -> pa.Array:

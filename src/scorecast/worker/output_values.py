@@ -1,25 +1,36 @@
-"""Values of one output column -> Arrow of the declared type; the rules of conversion.
+"""One column of output, in whatever form -> Arrow of exactly the declared type.
 
-Numbers are converted when nothing is lost: integers to wider integers, to floats and decimals that
-hold them, floats to integers only when exact, booleans to 0 and 1. ``double`` to ``float`` rounds,
-as asked for, but does not overflow. Anything may become text. Text is never parsed.
+Values are converted one by one as the declared type says, never by a type guessed from those that
+happen to be in the batch. Records may lack members, which are then NULL; one that lacks a member
+and has another that is not declared is taken for misspelt.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
-from scorecast.worker.arrow_types import is_bytes, is_list, is_text, readable
-from scorecast.worker.inputs import first_failing_row
-
-_ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
+from scorecast.worker.arrow_types import is_list, is_text, readable
+from scorecast.worker.casts import MisfitError
+from scorecast.worker.nested import (
+    convert_nested,
+    inside_lists,
+    inside_member,
+    is_nested,
+    list_array,
+    map_array,
+    struct_array,
+)
+from scorecast.worker.output_scalars import ARROW_ERRORS, convert_plain, from_typed, text_of
 
 
 def to_array(values: Any, wanted: pa.DataType, field: str | None = None) -> pa.Array:
@@ -33,179 +44,200 @@ def to_array(values: Any, wanted: pa.DataType, field: str | None = None) -> pa.A
     Raises:
         OutputMismatchError: A value does not fit; names field, types and row, not the value.
     """
-    if isinstance(values, np.ndarray) and values.ndim > 1:
-        return _nested(values, wanted, field)
-    array = _as_arrow(values, wanted, field)
-    if array.type == wanted:
-        return array
-    if pt.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if is_text(wanted) and not is_text(array.type):
-        return _as_text(values, array)
-    if pt.is_null(array.type):
-        return pa.nulls(len(array), wanted)
-    if not _convertible(array.type, wanted):
-        raise _mismatch(array.type, wanted, field, None)
-    return _cast(array, wanted, field)
+    with explained(wanted, field):
+        return convert_values(values, wanted)
 
 
-def _as_arrow(values: Any, wanted: pa.DataType, field: str | None) -> pa.Array:
-    if isinstance(values, pa.ChunkedArray):
-        return values.combine_chunks()
-    if isinstance(values, pa.Array):
-        return values
-    if isinstance(values, pd.Series) and values.dtype != object:
-        return _from_typed_series(values)
-    if isinstance(values, np.ndarray) and values.dtype != object:
-        return pa.array(values)
-    return _from_objects(list(values), wanted, field)
+@contextmanager
+def explained(wanted: pa.DataType, field: str | None = None) -> Iterator[None]:
+    """Say in words what does not fit.
 
-
-def _from_typed_series(values: pd.Series[Any]) -> pa.Array:
-    if isinstance(values.dtype, np.dtype):
-        # Not through pandas: it would turn NaN into NULL.
-        raw = values.to_numpy()
-        return pa.array(raw, from_pandas=raw.dtype.kind in "mM")
-    array = pa.array(values)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-
-
-def _from_objects(values: list[Any], wanted: pa.DataType, field: str | None) -> pa.Array:
-    """Convert Python objects; the declared type helps where Arrow alone would guess or fail."""
-    cleaned = [None if value is pd.NA or value is pd.NaT else value for value in values]
-    floats = _holds_floats(wanted)
-    if not _holds_maps(wanted):  # Arrow alone takes every dict for a record
-        try:
-            return pa.array(cleaned, from_pandas=not floats)
-        except _ARROW_ERRORS:
-            pass
-    if is_text(wanted):
-        return pa.array([_text(value) for value in cleaned], wanted)
+    Raises:
+        OutputMismatchError: Something inside raised `MisfitError`.
+    """
     try:
-        return pa.array(cleaned, wanted, from_pandas=not floats)
-    except _ARROW_ERRORS:
-        kinds = sorted({type(value).__name__ for value in cleaned if value is not None})
-        raise _mismatch(None, wanted, field, None, ", ".join(kinds)) from None
+        yield
+    except MisfitError as misfit:
+        members = misfit.members if field is None else (field, *misfit.members)
+        inside = f' in "{".".join(members)}"' if members else ""
+        where = "" if misfit.index is None else f"; row {misfit.index} of the batch does not fit"
+        message = (
+            f"The predictions do not fit the result type {readable(wanted)}: the model returned "
+            f"{misfit.got}{inside}, expected {misfit.wanted} without loss{where}. Ask for another "
+            "result type, or convert the predictions in the model."
+        )
+        raise OutputMismatchError(message) from None
 
 
-def _holds_floats(kind: pa.DataType) -> bool:
-    """Tell whether NaN is a value somewhere in the type, and so must not become NULL."""
-    if pt.is_floating(kind):
-        return True
-    return any(_holds_floats(kind.field(i).type) for i in range(kind.num_fields))
+def convert_values(values: Any, wanted: pa.DataType) -> pa.Array:
+    """Do the same, for callers with words of their own.
+
+    Raises:
+        MisfitError: A value does not fit.
+    """
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return convert_nested(values, wanted, convert_plain)
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        return _from_block(values, wanted)
+    if isinstance(values, np.ndarray | pd.Series) and not _holds_objects(values):
+        try:
+            return convert_nested(from_typed(values, wanted), wanted, convert_plain)
+        except MisfitError:
+            if not is_text(wanted):
+                raise
+    return _from_objects(list(values), wanted)
 
 
-def _holds_maps(kind: pa.DataType) -> bool:
-    if pt.is_map(kind):
-        return True
-    return any(_holds_maps(kind.field(i).type) for i in range(kind.num_fields))
-
-
-def _nested(values: np.ndarray[Any, Any], wanted: pa.DataType, field: str | None) -> pa.Array:
+def _from_block(values: np.ndarray[Any, Any], wanted: pa.DataType) -> pa.Array:
     """Convert an array of n axes into lists of n - 1 levels, without touching single rows."""
     if not is_list(wanted):
-        message = (
-            f"The model returned an array of shape {values.shape}"
-            f"{'' if field is None else f' for the field {field}'}; the result type "
-            f"{readable(wanted)} takes one value per row."
-        )
-        raise OutputMismatchError(message)
-    inner = values.reshape(-1, *values.shape[2:]) if values.size else values.reshape(0)
-    flat = to_array(
-        inner, wanted.value_type if inner.ndim <= 1 or values.size else pa.null(), field
-    )
-    if not values.size:
-        flat = pa.nulls(0, wanted.value_type)
-    offsets = np.arange(values.shape[0] + 1, dtype=np.int64) * values.shape[1]
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), flat).cast(wanted)
+        got = f"several values per row, an array of shape {values.shape}"
+        raise MisfitError(got, wanted)
+    rows, width = values.shape[:2]
+    lengths = np.full(rows, width, np.int64)
+    with inside_lists(lengths):
+        inner = convert_values(values.reshape(rows * width, *values.shape[2:]), wanted.value_type)
+    return list_array(lengths, inner, wanted)
 
 
-def _convertible(got: pa.DataType, wanted: pa.DataType) -> bool:
-    """Tell whether values of one kind may become another; single values may still not fit."""
-    if pt.is_null(got):
-        return True
+def _from_objects(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    if not is_nested(wanted):
+        return _from_scalars(values, wanted)
+    # NaN is how pandas shows a missing list or record.
+    present = [None if _is_missing(value) else value for value in values]
     if is_list(wanted):
-        return is_list(got) and _convertible(got.value_type, wanted.value_type)
-    if pt.is_struct(wanted):
-        if not pt.is_struct(got):
-            return False
-        members = {member.name: member.type for member in got}
-        return all(
-            member.name in members and _convertible(members[member.name], member.type)
-            for member in wanted
-        )
-    if pt.is_map(wanted):
-        return bool(pt.is_map(got))
-    if pt.is_boolean(wanted):
-        return bool(pt.is_boolean(got))
-    if pt.is_integer(wanted) or pt.is_floating(wanted) or pt.is_decimal(wanted):
-        return bool(
-            pt.is_integer(got) or pt.is_floating(got) or pt.is_decimal(got) or pt.is_boolean(got)
-        )
-    if is_text(wanted):
-        return is_text(got) or not (is_list(got) or pt.is_nested(got))
-    if is_bytes(wanted):
-        return is_bytes(got)
-    if pt.is_timestamp(wanted) or pt.is_date(wanted):
-        return bool(pt.is_timestamp(got) or pt.is_date(got))
-    return bool(got == wanted)
+        return _from_lists(present, wanted)
+    return (_from_maps if pt.is_map(wanted) else _from_records)(present, wanted)
 
 
-def _cast(array: pa.Array, wanted: pa.DataType, field: str | None) -> pa.Array:
-    if pt.is_timestamp(wanted) and wanted.tz and pt.is_timestamp(array.type) and not array.type.tz:
-        array = pc.assume_timezone(array, wanted.tz)
-    if pt.is_boolean(array.type) and pt.is_decimal(wanted):
-        array = array.cast(pa.int8())
-    if pt.is_struct(wanted) and pt.is_struct(array.type):
-        # Arrow matches members of structs by position in some versions; by name is what we mean.
-        parts = [_cast(pc.struct_field(array, [m.name]), m.type, m.name) for m in wanted]
-        mask = array.is_null() if array.null_count else None
-        return pa.StructArray.from_arrays(parts, fields=list(wanted), mask=mask)
-    try:
-        result = pc.cast(array, wanted, safe=True)
-    except _ARROW_ERRORS:
-        raise _mismatch(array.type, wanted, field, first_failing_row(array, wanted)) from None
-    if wanted == pa.float32() and array.type == pa.float64():
-        overflowed = pc.and_(pc.is_inf(result), pc.invert(pc.is_inf(array)))
-        if pc.any(overflowed).as_py():
-            row = pc.index(overflowed, True).as_py()
-            raise _mismatch(array.type, wanted, field, row)
-    return result
+def _holds_objects(values: np.ndarray[Any, Any] | pd.Series[Any]) -> bool:
+    return isinstance(values.dtype, np.dtype) and values.dtype.kind in "OT"
 
 
-def _as_text(values: Any, array: pa.Array) -> pa.Array:
-    if pt.is_integer(array.type):
-        return array.cast(pa.string())
-    return pa.array([_text(value) for value in values], pa.string())
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, pa.Scalar):
-        value = value.as_py()
+def _is_missing(value: Any) -> bool:
     if value is None or value is pd.NA or value is pd.NaT:
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _from_scalars(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    if is_text(wanted):
+        return pa.array([text_of(value) for value in values], wanted)
+    cleaned = [None if value is pd.NA or value is pd.NaT else value for value in values]
+    array = _inferred(cleaned, wanted)
+    if array is None:
+        # Python and numpy count truth values and decimals among numbers, Arrow does not.
+        array = _inferred([_as_number(value, wanted) for value in cleaned], wanted)
+    if array is None:
+        raise _first_misfit(cleaned, wanted)
+    return convert_nested(array, wanted, convert_plain)
+
+
+def _inferred(values: list[Any], wanted: pa.DataType) -> pa.Array | None:
+    """Let Arrow find the type: with the type given, it would cut off what does not fit."""
+    try:
+        return pa.array(values, from_pandas=not pt.is_floating(wanted))
+    except ARROW_ERRORS:
         return None
-    if isinstance(value, float | np.floating) and np.isnan(value):
-        return None
-    if isinstance(value, bytes):
+
+
+def _as_number(value: Any, wanted: pa.DataType) -> Any:
+    if isinstance(value, bool | np.bool_):
+        return int(value)
+    return float(value) if isinstance(value, Decimal) and pt.is_floating(wanted) else value
+
+
+def _first_misfit(values: list[Any], wanted: pa.DataType) -> MisfitError:
+    for i, value in enumerate(values):
+        alone = _inferred([value], wanted)
+        if alone is None:
+            return MisfitError(type(value).__name__, wanted, i)
         try:
-            return value.decode()
-        except UnicodeDecodeError:
-            message = "The model returned bytes that are not UTF-8 text; ask for binary instead."
-            raise OutputMismatchError(message) from None
-    return str(value)
+            convert_nested(alone, wanted, convert_plain)
+        except MisfitError as misfit:
+            misfit.index = i
+            return misfit
+    kinds = sorted({type(value).__name__ for value in values if value is not None})
+    return MisfitError(f"{' and '.join(kinds)} side by side", wanted)
 
 
-def _mismatch(
-    got: pa.DataType | None,
-    wanted: pa.DataType,
-    field: str | None,
-    row: int | None,
-    kinds: str | None = None,
-) -> OutputMismatchError:
-    what = "predictions" if field is None else f'values for the field "{field}"'
-    given = kinds if got is None else readable(got)
-    where = "" if row is None else f"; row {row} of the batch does not fit without loss"
-    return OutputMismatchError(
-        f"The model returned {what} of type {given}, the result type is {readable(wanted)}{where}. "
-        "Ask for a wider result type, or convert the predictions in the model."
-    )
+def _from_lists(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    rows = [() if value is None else _row(value, wanted, i) for i, value in enumerate(values)]
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    with inside_lists(lengths):
+        inner = convert_values(_joined(rows), wanted.value_type)
+    return list_array(lengths, inner, wanted, _missing(values))
+
+
+def _row(value: Any, wanted: pa.DataType, index: int) -> Any:
+    """Give what is a list of values, and not a single one that Python can iterate over."""
+    if isinstance(value, pd.Series | pd.Index) or hasattr(value, "__array__"):
+        value = np.asarray(value)
+    if isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
+        return value
+    raise MisfitError(type(value).__name__, wanted, index)
+
+
+def _joined(rows: list[Any]) -> Any:
+    """Put the values of all rows behind one another; arrays of one dtype stay one array."""
+    arrays = [row for row in rows if len(row)]
+    shapes = {(row.dtype, row.shape[1:]) if isinstance(row, np.ndarray) else None for row in arrays}
+    if len(shapes) == 1 and None not in shapes:
+        return np.concatenate(arrays)
+    return list(chain.from_iterable(rows))
+
+
+def _from_maps(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    rows = [_mapping(value, wanted, i) for i, value in enumerate(values)]
+    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+    with inside_lists(lengths):
+        keys = convert_values(list(chain.from_iterable(rows)), wanted.key_type)
+        items = convert_values([v for row in rows for v in row.values()], wanted.item_type)
+    return map_array(lengths, keys, items, wanted, _missing(values))
+
+
+def _mapping(value: Any, wanted: pa.DataType, index: int) -> Mapping[Any, Any]:
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return value
+    # As Arrow gives maps to Python.
+    if isinstance(value, list) and all(isinstance(v, tuple) and len(v) == 2 for v in value):  # noqa: PLR2004 - a pair
+        return dict(value)
+    raise MisfitError(type(value).__name__, wanted, index)
+
+
+def _from_records(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    names = [member.name for member in wanted]
+    rows = [_record(value, names, wanted, i) for i, value in enumerate(values)]
+    parts = {}
+    for member in wanted:
+        with inside_member(member.name):
+            column = [None if row is None else row.get(member.name) for row in rows]
+            parts[member.name] = convert_values(column, member.type)
+    return struct_array(parts, wanted, _missing(values))
+
+
+def _record(
+    value: Any, names: list[str], wanted: pa.DataType, index: int
+) -> Mapping[Any, Any] | None:
+    if value is None:
+        return None
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()  # pydantic
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()  # named tuples
+    if isinstance(value, Mapping):
+        if not value.keys() <= set(names) and not value.keys() >= set(names):
+            got = f"a record with the members {', '.join(map(str, value))}"
+            raise MisfitError(got, wanted, index)
+        return value
+    if isinstance(value, list | tuple | np.ndarray) and len(value) == len(names):
+        return dict(zip(names, value, strict=True))
+    raise MisfitError(type(value).__name__, wanted, index)
+
+
+def _missing(values: list[Any]) -> pa.Array:
+    return pa.array([value is None for value in values], pa.bool_())

@@ -1,25 +1,27 @@
 """Prediction -> Arrow of the declared type, one value per row or an error.
 
-Models return many shapes: numpy arrays, DataFrames, Series, dicts of columns, lists of values, lists
-of records, Arrow data, and whatever has ``__array__``. They are brought to columns first
-(`_columns`), checked against the number of rows, and then converted by the declared type alone.
-NaN stays NaN in floats, None and pandas' missing value become NULL, in text NaN too. Nothing is
-truncated, padded, wrapped or turned into the text ``nan``.
+Models return many shapes: numpy arrays, DataFrames, Series, dicts of columns, lists of values,
+lists of records, Arrow data, and whatever has ``__array__``. They are brought to columns first
+(`output_columns`), checked against the number of rows, and converted by the declared type alone.
+NaN stays NaN in floats; None and pandas' missing value become NULL, and so does NaN in types that
+have none. Nothing is truncated, padded, wrapped or turned into the text ``nan``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
-from scorecast.worker.arrow_types import is_list, readable
-from scorecast.worker.output_values import to_array
+from scorecast.worker.arrow_types import is_list, is_text, readable
+from scorecast.worker.nested import is_nested, list_array, struct_array
+from scorecast.worker.output_columns import UNNAMED, Columns, to_columns
+from scorecast.worker.output_scalars import ARROW_ERRORS
+from scorecast.worker.output_values import explained, to_array
 
 
 def to_predictions(prediction: Any, rows: int, wanted: pa.DataType) -> pa.Array:
@@ -37,173 +39,132 @@ def to_predictions(prediction: Any, rows: int, wanted: pa.DataType) -> pa.Array:
         OutputMismatchError: The number of predictions is not the number of rows, their order is
             changed, or a value does not fit the type; never names a value.
     """
-    columns = _columns(prediction, rows)
+    columns = to_columns(prediction, rows)
     if pt.is_struct(wanted):
-        result = _struct(columns, wanted)
-    elif is_list(wanted):
-        result = _list(columns, wanted)
-    else:
-        result = to_array(_only_column(columns, wanted), wanted)
-    if len(result) != rows:
-        raise _wrong_count(prediction, len(result), rows)
-    # Names and nullability of inner fields may differ, which Spark minds.
-    return result if result.type == wanted else result.cast(wanted)
+        return _struct(columns, wanted)
+    if is_list(wanted):
+        return _list(_taken_apart(columns, alike=True), wanted)
+    if not pt.is_map(wanted):
+        columns = _taken_apart(columns, alike=False)
+    return to_array(_only_column(columns, wanted), wanted)
 
 
-def _columns(prediction: Any, rows: int) -> dict[str, Any]:
-    """Give columns of one value per row each; a column may itself hold lists or records."""
-    values = prediction
-    if isinstance(values, pd.DataFrame | pd.Series):
-        _check_index(values, rows)
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if hasattr(values, "toarray"):
-        values = values.toarray()  # scipy's sparse matrices
-    if isinstance(values, pa.Table | pa.RecordBatch):
-        columns = {name: _columns(values[name], rows)[""] for name in values.column_names}
-    elif isinstance(values, pd.DataFrame):
-        columns = {str(name): values.iloc[:, i] for i, name in enumerate(values.columns)}
-        if len(columns) != values.shape[1]:
-            message = "The model returned a DataFrame with several columns of one name."
-            raise OutputMismatchError(message)
-    elif isinstance(values, Mapping):
-        columns = {str(name): _sequence(column, rows) for name, column in values.items()}
-    else:
-        columns = {"": _sequence(values, rows)}
-    if not columns:
-        raise _wrong_count(prediction, 0, rows)
-    for column in columns.values():
-        if len(column) != rows:
-            raise _wrong_count(prediction, len(column), rows)
-    return columns
+def _taken_apart(columns: Columns, *, alike: bool) -> Columns:
+    """Take a list of records apart into columns, as pandas does; if asked, only equal records."""
+    values = columns.get(UNNAMED)
+    if not isinstance(values, list) or not all(isinstance(v, Mapping | None) for v in values):
+        return columns
+    records = [record for record in values if record is not None]
+    names = dict.fromkeys(name for record in records for name in record)
+    if not names or (alike and any(len(record) != len(names) for record in records)):
+        return columns
+    return {
+        str(name): [None if record is None else record.get(name) for record in values]
+        for name in names
+    }
 
 
-def _sequence(values: Any, rows: int) -> Any:
-    if isinstance(values, pa.Array | pd.Series):
-        return values
-    if isinstance(values, list | tuple):
-        return _plain_list(values)
-    if isinstance(values, pd.Index | pd.api.extensions.ExtensionArray):
-        return pd.Series(values)
-    if hasattr(values, "detach"):
-        values = values.detach().cpu()  # torch tensors
-    if hasattr(values, "__array__") and not isinstance(values, np.generic):
-        array = np.asarray(values)
-        if array.ndim:
-            return array
-    message = (
-        f"The model returned {_described(values)} for a batch of {rows} rows. Expected one "
-        "prediction per row: an array, a list, a Series, a DataFrame or a dict of these."
-    )
-    raise OutputMismatchError(message)
-
-
-def _plain_list(values: Sequence[Any]) -> Any:
-    """Turn pydantic models into dicts and equal-length numeric rows into one block."""
-    if values and hasattr(values[0], "model_dump"):
-        return [value.model_dump() for value in values]
-    if values and isinstance(values[0], np.ndarray):
-        shapes = {value.shape if isinstance(value, np.ndarray) else None for value in values}
-        if len(shapes) == 1 and values[0].dtype != object:
-            return np.stack(values)
-    return list(values)
-
-
-def _check_index(values: pd.DataFrame | pd.Series, rows: int) -> None:
-    """Refuse predictions in another order than the rows; other labels say nothing about order."""
-    index = values.index
-    if isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1:
-        return
-    if not pd.api.types.is_integer_dtype(index.dtype) or len(index) != rows:
-        return
-    labels = np.asarray(index)
-    inside = bool(((labels >= 0) & (labels < rows)).all())
-    if inside and not np.array_equal(labels, np.arange(rows)):
-        message = (
-            "The model returned its predictions with the index of its input in another order. "
-            "Return them in the order of the input, for example with .sort_index(), or without "
-            "the index, for example with .to_numpy()."
-        )
-        raise OutputMismatchError(message)
-
-
-def _only_column(columns: Mapping[str, Any], wanted: pa.DataType) -> Any:
+def _only_column(columns: Columns, wanted: pa.DataType) -> Any:
     """Give the one column that can be a scalar of the wanted type."""
     if len(columns) == 1:
-        column = next(iter(columns.values()))
-        width = column.shape[1:] if isinstance(column, np.ndarray) else ()
-        if width == (1,):
-            return column[:, 0]
-        if width:
-            message = (
-                f"The model returned an array of shape {column.shape}, which is several values per "
-                f"row; the result type is {readable(wanted)}. Ask for array<{readable(wanted)}>, "
-                "or return one value per row."
-            )
-            raise OutputMismatchError(message)
-        return column
-    fitting = [name for name, column in columns.items() if _kind_fits(column, wanted)]
+        return _unwrapped(next(iter(columns.values())), wanted)
+    kinds = {name: _kind(column) for name, column in columns.items()}
+    fitting = [name for name, kind in kinds.items() if _kind_fits(kind, wanted)]
+    # A column without any value may be of any kind; it counts only if there is no other.
+    fitting = fitting or [name for name, kind in kinds.items() if kind == pa.null()]
     if len(fitting) == 1:
         return columns[fitting[0]]
-    which = "none" if not fitting else ", ".join(fitting)
     fields = ", ".join(f"`{name}` TYPE" for name in columns)
     message = (
-        f"The model returned the columns {', '.join(columns)}; the result type "
-        f"{readable(wanted)} takes one of them, and {which} of them fit. Ask for a struct, "
+        f"The model returned the columns {', '.join(columns)}; the result type {readable(wanted)} "
+        f"takes one of them, and {', '.join(fitting) or 'none'} of them fit. Ask for a struct, "
         f'result_type="{fields}", or return one column.'
     )
     raise OutputMismatchError(message)
 
 
-def _kind_fits(column: Any, wanted: pa.DataType) -> bool:
+def _unwrapped(column: Any, wanted: pa.DataType) -> Any:
+    """Give a column of arrays or lists of one value as one of plain values."""
+    width = column.shape[1:] if isinstance(column, np.ndarray) else ()
+    if width == (1,):
+        return column[:, 0]
+    if width:
+        message = (
+            f"The model returned an array of shape {column.shape}, which is several values per "
+            f"row; the result type is {readable(wanted)}. Ask for array<{readable(wanted)}>, or "
+            "return one value per row."
+        )
+        raise OutputMismatchError(message)
+    lists = isinstance(column, list) and not is_text(wanted)
+    if lists and all(isinstance(value, list | tuple) and len(value) == 1 for value in column):
+        return [value[0] for value in column]
+    return column
+
+
+def _kind(column: Any) -> pa.DataType | None:
+    """Give the Arrow type that a column would have of itself, or None when Arrow has none."""
+    if isinstance(column, pa.Array | pa.ChunkedArray):
+        return column.type
+    try:
+        return pa.array(column, from_pandas=True).type
+    except ARROW_ERRORS:
+        return None
+
+
+def _kind_fits(kind: pa.DataType | None, wanted: pa.DataType) -> bool:
     """Tell whether a column is of the kind of the wanted type, as MLflow selects by dtype."""
-    kind = to_array_type(column)
-    if kind is None or is_list(kind) or pt.is_struct(kind) or pt.is_map(kind):
-        return bool(kind == wanted)
-    if pt.is_boolean(wanted):
-        return bool(pt.is_boolean(kind))
+    if kind is None or is_nested(kind):
+        return kind is not None and _same_nesting(kind, wanted)
     if pt.is_integer(wanted):
         return bool(pt.is_integer(kind))
     if pt.is_floating(wanted) or pt.is_decimal(wanted):
         return bool(pt.is_integer(kind) or pt.is_floating(kind) or pt.is_decimal(kind))
-    if pt.is_string(wanted):
-        return bool(pt.is_string(kind) or pt.is_large_string(kind))
+    if is_text(wanted):
+        return is_text(kind.value_type if pt.is_dictionary(kind) else kind)
     if pt.is_timestamp(wanted) or pt.is_date(wanted):
         return bool(pt.is_timestamp(kind) or pt.is_date(kind))
     return bool(kind == wanted)
 
 
-def to_array_type(column: Any) -> pa.DataType | None:
-    """Give the Arrow type that a column would have of itself, or None when Arrow has none."""
-    try:
-        return pa.array(column, from_pandas=True).type
-    except (pa.ArrowException, TypeError, ValueError):
-        return None
+def _same_nesting(kind: pa.DataType, wanted: pa.DataType) -> bool:
+    if is_list(kind) and is_list(wanted):
+        return _kind_fits(kind.value_type, wanted.value_type)
+    return bool(pt.is_struct(kind) and (pt.is_struct(wanted) or pt.is_map(wanted)))
 
 
-def _list(columns: Mapping[str, Any], wanted: pa.DataType) -> pa.Array:
+def _list(columns: Columns, wanted: pa.DataType) -> pa.Array:
     if len(columns) == 1:
         return to_array(next(iter(columns.values())), wanted)
-    fitting = {n: c for n, c in columns.items() if _kind_fits(c, wanted.value_type)}
-    if not fitting:
+    kinds = {name: _kind(column) for name, column in columns.items()}
+    empty = [name for name, kind in kinds.items() if kind == pa.null()]
+    fitting = [name for name, kind in kinds.items() if _kind_fits(kind, wanted.value_type)]
+    if empty or not fitting:
+        # Whether a column belongs to the list must not depend on the rows of a batch.
+        reason = f"{', '.join(empty)} hold no value" if empty else "none of them is of that type"
         message = (
-            f"The model returned the columns {', '.join(columns)}; none of them holds values for "
-            f"the result type {readable(wanted)}."
+            f"The model returned the columns {', '.join(columns)} for the result type "
+            f"{readable(wanted)}, but {reason} in this batch. Give the columns a dtype, or return "
+            "only those that belong to the result."
         )
         raise OutputMismatchError(message)
-    parts = [to_array(column, wanted.value_type) for column in fitting.values()]
+    parts = [to_array(columns[name], wanted.value_type, name) for name in fitting]
     rows, width = len(parts[0]), len(parts)
     order = np.arange(rows * width).reshape(width, rows).T.ravel()
-    offsets = pa.array(np.arange(rows + 1) * width, pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.concat_arrays(parts).take(pa.array(order)))
+    values = pa.concat_arrays(parts).take(pa.array(order))
+    with explained(wanted):
+        return list_array(np.full(rows, width, np.int64), values, wanted)
 
 
-def _struct(columns: Mapping[str, Any], wanted: pa.DataType) -> pa.Array:
-    if set(columns) == {""}:
-        columns = _unpacked(columns[""], wanted)
-        if isinstance(columns, pa.Array):
-            return columns
+def _struct(columns: Columns, wanted: pa.DataType) -> pa.Array:
     names = [field.name for field in wanted]
+    if list(columns) == [UNNAMED]:
+        column = columns[UNNAMED]
+        if isinstance(column, np.ndarray) and column.ndim == 2:  # noqa: PLR2004 - rows, columns
+            columns = _named(column, names)
+        elif len(names) == 1 and _holds_scalars(column):
+            columns = {names[0]: column}
+        else:
+            return to_array(column, wanted)
     missing = [name for name in names if name not in columns]
     if missing:
         message = (
@@ -211,33 +172,22 @@ def _struct(columns: Mapping[str, Any], wanted: pa.DataType) -> pa.Array:
             f"columns {', '.join(columns)}: {', '.join(missing)} missing."
         )
         raise OutputMismatchError(message)
-    parts = [to_array(columns[field.name], field.type, field.name) for field in wanted]
-    return pa.StructArray.from_arrays(parts, fields=list(wanted))
+    parts = {field.name: to_array(columns[field.name], field.type, field.name) for field in wanted}
+    with explained(wanted):
+        return struct_array(parts, wanted)
 
 
-def _unpacked(column: Any, wanted: pa.DataType) -> Any:
-    """Give the columns inside an array of several values per row, or in a list of records."""
-    if isinstance(column, np.ndarray) and column.ndim == 2:  # noqa: PLR2004 - rows and columns
-        if column.shape[1] != wanted.num_fields:
-            message = (
-                f"The model returned an array of shape {column.shape}; the result type has "
-                f"{wanted.num_fields} fields."
-            )
-            raise OutputMismatchError(message)
-        return {field.name: column[:, i] for i, field in enumerate(wanted)}
-    if isinstance(column, np.ndarray) and column.ndim == 1 and wanted.num_fields == 1:
-        return {wanted.field(0).name: column}
-    return to_array(column, wanted)
+def _named(block: np.ndarray[Any, Any], names: list[str]) -> Columns:
+    if block.shape[1] != len(names):
+        message = (
+            f"The model returned an array of shape {block.shape}; the result type has "
+            f"{len(names)} fields: {', '.join(names)}."
+        )
+        raise OutputMismatchError(message)
+    return {name: block[:, i] for i, name in enumerate(names)}
 
 
-def _wrong_count(prediction: Any, got: int, rows: int) -> OutputMismatchError:
-    return OutputMismatchError(
-        f"The model returned {got} predictions for a batch of {rows} rows (as "
-        f"{_described(prediction)}). Expected exactly one per row, in the order of the rows."
-    )
-
-
-def _described(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    name = type(value).__name__
-    return f"{name} of shape {shape}" if isinstance(shape, tuple) and shape else name
+def _holds_scalars(column: Any) -> bool:
+    """Tell whether a column holds values of one field and not records; nothing alone is neither."""
+    kind = _kind(column)
+    return kind is not None and not is_nested(kind) and not pt.is_null(kind)

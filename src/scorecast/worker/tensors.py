@@ -38,7 +38,9 @@ def to_tensor(arrays: Sequence[pa.Array], columns: Sequence[InputColumn]) -> NDA
         values = _values(flat, declared, columns[0], rows)
     else:
         widths = (len(arrays),)
-        parts = [_values(array, declared, c, rows) for array, c in zip(arrays, columns, strict=True)]
+        parts = [
+            _values(array, declared, c, rows) for array, c in zip(arrays, columns, strict=True)
+        ]
         values = np.stack(parts, axis=1)
     return values.reshape((rows, *_shape(rows, widths, declared, columns[0])))
 
@@ -90,7 +92,7 @@ def _numpy(array: pa.Array, dtype: np.dtype[Any]) -> NDArray:
     if dtype.kind in "biuM":
         array = to_local(array, pa.from_numpy_dtype(dtype))
     elif dtype.kind == "f" and pa.types.is_integer(array.type):
-        array = cast_exactly(array, pa.float64() if dtype.itemsize > 4 else pa.float32())
+        array = cast_exactly(array, pa.float64() if dtype == np.float64 else pa.float32())
     values: NDArray = array.to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         # A copy, since a model may write into it.

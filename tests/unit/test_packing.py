@@ -1,0 +1,360 @@
+"""A model directory and its bytes: what the digest says, and who may unpack what."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import shutil
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scorecast.errors import DigestMismatchError, ShippingError
+from scorecast.packing import PackedModel, pack, tree_digest, unpack_once
+
+FILES = {
+    "MLmodel": b"flavors: {}\n",
+    "model.pkl": bytes(range(256)) * 20,
+    "code/größe.py": "x = 'ü'\n".encode(),
+    "data/deep/er/empty.bin": b"",
+}
+
+
+def write_tree(root: Path, files: dict[str, bytes] = FILES, *, empty: tuple[str, ...] = ()) -> Path:
+    for name, content in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    for name in empty:
+        (root / name).mkdir(parents=True)
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes | None]:
+    """Everything below a directory: bytes of files, None for directories."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in root.rglob("*")
+    }
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def never() -> bytes:
+    pytest.fail("the archive was read again")
+
+
+def test_the_same_files_give_the_same_bytes_wherever_they_are(tmp_path: Path) -> None:
+    """Place, age, order of creation and modes of the files do not change the packed model."""
+    one = write_tree(tmp_path / "one", empty=("hollow",))
+    reverse = dict(reversed(FILES.items()))
+    two = write_tree(tmp_path / "else" / "where", reverse, empty=("hollow",))
+    os.utime(two / "MLmodel", (1, 1))
+    (two / "MLmodel").chmod(0o444)
+
+    assert pack(one) == pack(two)
+    assert pack(one).digest == tree_digest(one) == tree_digest(two)
+
+
+@pytest.mark.parametrize(
+    "left_behind", ["__pycache__/a.pyc", "code/__pycache__/b.pyc", ".DS_Store"]
+)
+def test_what_reading_a_model_leaves_behind_does_not_count(
+    tmp_path: Path, left_behind: str
+) -> None:
+    """Bytecode, files of the desktop and of the registry are neither digested nor packed."""
+    before = pack(write_tree(tmp_path / "model"))
+
+    write_tree(tmp_path / "model", {left_behind: b"x", "registered_model_meta": b"version: 3"})
+
+    assert pack(tmp_path / "model") == before
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("change", ["byte", "more", "rename", "remove", "move down"])
+def test_any_change_of_a_file_changes_the_digest(tmp_path: Path, name: str, change: str) -> None:
+    """A model of which any file differs in content, name or place has another digest."""
+    file = write_tree(tmp_path / "model") / name
+    before = tree_digest(tmp_path / "model")
+    content = file.read_bytes()
+    match change:
+        case "byte":
+            file.write_bytes(bytes([(content or b"\0")[0] ^ 1]) + content[1:])
+        case "more":
+            file.write_bytes(content + b"\n")
+        case "rename":
+            file.rename(file.with_name(file.name + "2"))
+        case "remove":
+            file.unlink()
+        case "move down":
+            (file.parent / "sub").mkdir()
+            file.rename(file.parent / "sub" / file.name)
+
+    assert tree_digest(tmp_path / "model") != before
+    assert pack(tmp_path / "model").digest != before
+
+
+def test_added_files_and_empty_directories_change_the_digest(tmp_path: Path) -> None:
+    """A model with one more file or one more empty directory has another digest."""
+    root = write_tree(tmp_path / "model")
+    digests = {tree_digest(root)}
+    (root / "hollow").mkdir()
+    digests.add(tree_digest(root))
+    (root / "hollow" / "file").touch()
+    digests.add(tree_digest(root))
+
+    assert len(digests) == 3
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_characters="/\0\n"), min_size=1, max_size=20)
+        .filter(lambda name: name not in (".", "..", "__pycache__", ".DS_Store"))
+        .filter(lambda name: len(name.encode()) < 100),
+        st.binary(max_size=200),
+        max_size=5,
+    )
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_unpacked_is_what_was_packed(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    """Files of any name and content arrive on a worker byte for byte."""
+    place = tmp_path_factory.mktemp("trip")
+    (place / "model").mkdir()
+    packed = pack(write_tree(place / "model", files))
+
+    directory = unpack_once(place / "root", packed.digest, lambda: packed.data)
+
+    assert contents(directory) == contents(place / "model")
+
+
+def test_empty_directories_and_nested_names_survive(tmp_path: Path) -> None:
+    """Directories arrive as they were, the empty ones too."""
+    model = write_tree(tmp_path / "model", empty=("hollow/er", "ordner/für"))
+    packed = pack(model)
+
+    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+
+    assert contents(directory) == contents(model)
+
+
+def test_the_archive_is_read_once_and_only_this_user_sees_the_files(tmp_path: Path) -> None:
+    """The second call on a machine reads nothing, and others cannot look into the copy."""
+    packed = pack(write_tree(tmp_path / "model"))
+    root = tmp_path / "a" / "root"
+
+    first = unpack_once(root, packed.digest, lambda: packed.data)
+
+    assert unpack_once(root, packed.digest, never) == first
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(first.stat().st_mode) == 0o700
+
+
+def test_files_changed_after_unpacking_are_refused(tmp_path: Path) -> None:
+    """A worker does not load a copy that somebody wrote into, and says which directory it is."""
+    packed = pack(write_tree(tmp_path / "model"))
+    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+    (directory / "model.pkl").write_bytes(b"evil")
+
+    with pytest.raises(DigestMismatchError) as caught:
+        unpack_once(tmp_path / "root", packed.digest, never)
+
+    assert str(directory) in str(caught.value)
+    assert packed.digest in str(caught.value)
+
+
+def test_an_archive_of_other_files_is_refused_and_the_next_one_taken(tmp_path: Path) -> None:
+    """Bytes that are another model are not kept: a retry with the right ones succeeds."""
+    packed = pack(write_tree(tmp_path / "model"))
+    other = zipped({"MLmodel": b"other"})
+
+    with pytest.raises(DigestMismatchError, match="was changed or damaged on the way"):
+        unpack_once(tmp_path / "root", packed.digest, lambda: other)
+
+    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+    assert contents(directory) == contents(tmp_path / "model")
+
+
+@pytest.mark.parametrize("data", [b"", b"no zip at all", b"PK\x03\x04" + b"\0" * 40])
+def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, data: bytes) -> None:
+    """What is no zip gives an error about the model, not one of the zip library."""
+    with pytest.raises(DigestMismatchError, match="damaged"):
+        unpack_once(tmp_path, "sha256:" + "0" * 64, lambda: data)
+
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+
+
+@given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@settings(max_examples=60, deadline=None)
+def test_damaged_archives_never_give_wrong_files(
+    tmp_path_factory: pytest.TempPathFactory, position: float, flip: int
+) -> None:
+    """One wrong byte anywhere in the archive is either without effect or an error of ours."""
+    place = tmp_path_factory.mktemp("damage")
+    model = write_tree(place / "model", {"MLmodel": b"a: 1", "code/a.py": b"x = 1"}, empty=("e",))
+    packed = pack(model)
+    data = bytearray(packed.data)
+    data[int(position * len(data))] ^= flip
+
+    try:
+        directory = unpack_once(place / "root", packed.digest, lambda: bytes(data))
+    except ShippingError:
+        return
+    assert contents(directory) == contents(model)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "code/../../../evil"])
+def test_archives_cannot_write_outside(tmp_path: Path, name: str) -> None:
+    """An archive with a path that leaves its directory is refused, and nothing is written."""
+    data = zipped({"MLmodel": b"", name: b"evil"})
+
+    with pytest.raises(ShippingError, match="leaves its directory"):
+        unpack_once(tmp_path / "a" / "root", "sha256:" + "0" * 64, lambda: data)
+
+    assert not list(tmp_path.rglob("evil"))
+
+
+def test_archives_cannot_smuggle_bytecode_past_the_digest(tmp_path: Path) -> None:
+    """Bytecode that Python would run, and the digest ignores, is refused."""
+    packed = pack(write_tree(tmp_path / "model"))
+    with zipfile.ZipFile(io.BytesIO(packed.data)) as archive:
+        files = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    data = zipped({**files, "code/__pycache__/größe.cpython-311.pyc": b"evil"})
+
+    with pytest.raises(DigestMismatchError, match="tampered"):
+        unpack_once(tmp_path / "root", packed.digest, lambda: data)
+
+
+def _unpack_and_note(root: Path, packed: PackedModel, reads: Path, start: Any) -> None:
+    def read() -> bytes:
+        (reads / f"{os.getpid()}").touch()
+        return packed.data
+
+    start.wait()
+    directory = unpack_once(root, packed.digest, read)
+    assert contents(directory)["MLmodel"] == FILES["MLmodel"]
+
+
+def test_processes_that_start_together_share_one_copy(tmp_path: Path) -> None:
+    """Of several workers that ask at once one unpacks, and all get the files."""
+    packed = pack(write_tree(tmp_path / "model", {**FILES, "big": os.urandom(1 << 20)}))
+    reads = tmp_path / "reads"
+    reads.mkdir()
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(4)
+    arguments = (tmp_path / "root", packed, reads, start)
+    processes = [context.Process(target=_unpack_and_note, args=arguments) for _ in range(4)]
+
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert len(list(reads.iterdir())) == 1
+    assert sorted(path.suffix for path in (tmp_path / "root").iterdir()) == ["", ".lock"]
+
+
+def test_links_inside_are_packed_as_what_they_point_to(tmp_path: Path) -> None:
+    """A link to a file or directory of the model itself arrives as a copy of it."""
+    model = write_tree(tmp_path / "model")
+    (model / "again.pkl").symlink_to("model.pkl")
+    (model / "code2").symlink_to("code")
+    packed = pack(model)
+
+    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+
+    assert contents(directory)["again.pkl"] == FILES["model.pkl"]
+    assert contents(directory)["code2/größe.py"] == FILES["code/größe.py"]
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("../outside/secret", "something outside"),
+        ("../outside", "something outside"),
+        ("../outside/hollow", "something outside"),
+        ("/", "something outside"),
+        (".", "a directory that it is in"),
+        ("code/../..", "something outside"),
+        ("nothing", "does not exist"),
+    ],
+)
+def test_links_that_lead_elsewhere_are_refused(tmp_path: Path, target: str, reason: str) -> None:
+    """A link to something outside, to nothing or in a circle is named, and nothing is packed."""
+    model = write_tree(tmp_path / "model")
+    write_tree(tmp_path / "outside", {"secret": b"s"}, empty=("hollow",))
+    (model / "link").symlink_to(target)
+
+    with pytest.raises(ShippingError, match=reason) as caught:
+        pack(model)
+
+    assert '"link"' in str(caught.value)
+
+
+def test_directories_that_link_to_one_another_are_refused(tmp_path: Path) -> None:
+    """Two links that lead to each other's directory do not make packing endless."""
+    model = write_tree(tmp_path / "model", empty=("a", "b"))
+    (model / "a" / "to_b").symlink_to("../b")
+    (model / "b" / "to_a").symlink_to("../a")
+
+    with pytest.raises(ShippingError, match="a directory that it is in"):
+        tree_digest(model)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    """A pipe in the directory is an error, not an endless wait for its bytes."""
+    model = write_tree(tmp_path / "model")
+    os.mkfifo(model / "pipe")
+
+    with pytest.raises(ShippingError, match="neither a file nor a directory"):
+        pack(model)
+
+
+@pytest.mark.parametrize("name", [b"two\nlines", b"no\xfftext"])
+def test_names_that_cannot_be_told_apart_are_refused(tmp_path: Path, name: bytes) -> None:
+    """A name with a line end or of bytes that are no text is named in a printable way."""
+    model = write_tree(tmp_path / "model")
+    Path(os.fsdecode(os.fsencode(model) + b"/" + name)).touch()
+
+    with pytest.raises(ShippingError, match="not one line of text") as caught:
+        pack(model)
+
+    assert "\n" not in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_a_directory_that_is_gone_is_an_error_of_ours(tmp_path: Path) -> None:
+    """A model that cannot be read says which directory was meant."""
+    with pytest.raises(ShippingError, match="nowhere"):
+        tree_digest(tmp_path / "nowhere")
+
+
+def test_a_full_or_forbidden_disk_is_an_error_of_ours(tmp_path: Path) -> None:
+    """What the disk refuses is told with the directory that was to be written."""
+    # A file where the archive has a directory is what a test can do to any user, root too.
+    data = zipped({"a": b"", "a/b": b""})
+
+    with pytest.raises(ShippingError, match=str(tmp_path)):
+        unpack_once(tmp_path, "sha256:" + "0" * 64, lambda: data)
+
+
+def test_a_copy_that_was_removed_is_unpacked_again(tmp_path: Path) -> None:
+    """The cure that the error names works: without the directory the next call unpacks anew."""
+    packed = pack(write_tree(tmp_path / "model"))
+    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+    shutil.rmtree(directory)
+
+    assert unpack_once(tmp_path / "root", packed.digest, lambda: packed.data).is_dir()
