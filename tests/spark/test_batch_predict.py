@@ -180,7 +180,7 @@ def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):
         (["--columns", "age,income"], 3, "takes 4 input columns, got 2"),
         (["--output-column", "plan"], 2, '"plan" already'),
         (["--result-type", "dubble"], 2, "dubble"),
-        (["--result-type", "timestamp"], 5, "result type is timestamp"),
+        (["--result-type", "timestamp"], 5, "result type timestamp"),
         (["--mode", "replace"], 2, "replace"),
         (["--keep", ""], 2, "keep"),
     ],
