@@ -80,7 +80,9 @@ def test_every_error_says_when_it_is_raised(kind: type[ScorecastError]) -> None:
 
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     """What the module draws is which error is which, with its bases from Python."""
-    drawn = re.findall(r"^ {4}([│ ]*)(?:[├└]── )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.M)
+    drawn = re.findall(
+        r"^ {4}([│ ]*)(?:[├└]── )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.M
+    )
     parents: list[str] = []
     found = {}
     for indent, name, builtin in drawn:
@@ -108,9 +110,7 @@ def test_unknown_names_list_what_exists() -> None:
     """A name outside a table is answered with the table and the nearest name in it."""
     error = UnknownNameError.from_table("format", "parket", ["csv", "parquet"])
 
-    assert str(error) == (
-        'Unknown format "parket". Known: csv, parquet. Did you mean "parquet"?'
-    )
+    assert str(error) == ('Unknown format "parket". Known: csv, parquet. Did you mean "parquet"?')
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from scorecast.cli.options import output_options
+
 _EPILOG = """
 \b
 Examples, after `make demo`:
@@ -32,28 +34,9 @@ Exit codes:
 @click.option("--input", required=True, metavar="PATH", help="Parquet data to predict on.")
 @click.option("--output", required=True, metavar="PATH", help="Parquet directory to write.")
 @click.option(
-    "--result-type",
-    metavar="DDL",
-    help='Type of a prediction, such as "double". Default: from the signature of the model.',
-)
-@click.option(
-    "--output-column",
-    default="prediction",
-    show_default=True,
-    metavar="NAME",
-    help="Name of the column with the predictions.",
-)
-@click.option(
     "--columns",
     metavar="A,B,...",
     help="Columns to predict on when their names differ from the model's inputs: by position.",
-)
-@click.option(
-    "--keep",
-    default="all",
-    show_default=True,
-    metavar="all|none|A,B,...",
-    help="Input columns to keep in the output.",
 )
 @click.option(
     "--where",
@@ -61,17 +44,11 @@ Exit codes:
     help="Condition that rows must meet. Spark runs it with the rights of the job.",
 )
 @click.option(
-    "--mode",
-    type=click.Choice(["error", "overwrite"]),
-    default="error",
-    show_default=True,
-    help="What to do when the output exists.",
-)
-@click.option(
     "--master",
     metavar="MASTER",
     help="Where to run without spark-submit, such as local[4] or sc://host. Default: all cores.",
 )
+@output_options
 def command(keep: str, columns: str | None, master: str | None, **options: Any) -> None:
     """Predict on parquet data with a model and write the predictions as parquet.
 

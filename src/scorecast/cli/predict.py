@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from scorecast.cli.options import output_options
+
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
 
@@ -33,32 +35,7 @@ Examples, after `make demo`:
     type=click.Choice(["csv", "json", "parquet"]),
     help="Format to write. Default: that of the output's name; csv on stdout.",
 )
-@click.option(
-    "--result-type",
-    metavar="TYPE",
-    help='Type of a prediction, such as "double". Default: from the signature of the model.',
-)
-@click.option(
-    "--output-column",
-    default="prediction",
-    show_default=True,
-    metavar="NAME",
-    help="Name of the column with the predictions.",
-)
-@click.option(
-    "--keep",
-    default="all",
-    show_default=True,
-    metavar="all|none|A,B,...",
-    help="Input columns to keep in the output.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["error", "overwrite"]),
-    default="error",
-    show_default=True,
-    help="What to do when the output exists.",
-)
+@output_options
 def command(  # noqa: PLR0913 - one argument per option
     model_uri: str,
     input: Path,  # noqa: A002 - the name of the argument

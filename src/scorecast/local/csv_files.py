@@ -137,8 +137,6 @@ def _declared(signature: Signature, names: Sequence[str]) -> dict[str, pa.DataTy
 
 def _type_of(spec: Spec) -> pa.DataType:
     match spec.type:
-        case Scalar("datetime"):
-            return pa.timestamp("us")  # what parquet files and Spark can hold
         case Scalar(name):
             return ARROW_SCALARS[name]
         case Tensor(dtype, _) if np.dtype(dtype).kind in "biuf":

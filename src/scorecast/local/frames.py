@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorecast.errors import InputMismatchError
+from scorecast.worker.casts import ARROW_ERRORS, arrow_of
 
 
 def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
@@ -113,18 +114,15 @@ def _array(values: Any, name: str) -> pa.Array:
     if isinstance(values, np.ndarray) and values.ndim > 1:
         values = values.tolist()
     try:
-        array = pa.array(_unstacked(values), from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        return arrow_of(_unstacked(values))
+    except ARROW_ERRORS:
         kinds = sorted({type(value).__name__ for value in values if value is not None})
+        mixed = "side by side; give every row the same type"
         message = (
-            f'Column "{name}" cannot be converted: it holds {", ".join(kinds)} in one column. '
-            "Give every row the same type."
+            f'Column "{name}" cannot be converted: it holds {" and ".join(kinds)} '
+            f"{mixed if len(kinds) > 1 else 'values that Arrow has no type for'}."
         )
-        # Arrow's own text holds the value.
-        raise InputMismatchError(message) from (
-            None if isinstance(error, pa.ArrowException) else error
-        )
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        raise InputMismatchError(message) from None  # the text of the cause may hold the value
 
 
 def _unstacked(values: Any) -> Any:

@@ -19,9 +19,8 @@ import pyarrow as pa
 from scorecast.local.rows import Rows, unreadable
 from scorecast.models.signature import Array, ColumnType, Map, Object, Scalar, Signature, Tensor
 from scorecast.worker.arrow_types import arrow_type, readable
-from scorecast.worker.casts import MisfitError
+from scorecast.worker.casts import ARROW_ERRORS, MisfitError
 from scorecast.worker.nested import is_nested
-from scorecast.worker.output_scalars import ARROW_ERRORS
 from scorecast.worker.output_values import convert_values
 
 Record: TypeAlias = Mapping[str, Any]
@@ -42,8 +41,10 @@ def open_json(source: Path, signature: Signature) -> Rows:
         InputDataError: The file does not hold records.
     """
     columns = _Columns(source, signature)
+    done = 0
     for batch in _batches(source):
-        columns.learn(batch)
+        columns.learn(batch, done)
+        done += len(batch)
     if not columns.types:  # no record that could have told
         columns.types.update(dict.fromkeys(signature.input_names or (), pa.null()))
     schema = pa.schema(list(columns.types.items()))
@@ -71,15 +72,15 @@ class _Columns:
             if spec.name is not None and not isinstance(spec.type, Tensor)
         }
         self.types: dict[str, pa.DataType] = {}
-        # Columns of several types are a mistake only if they are asked for.
-        self._mixed: dict[str, str] = {}
+        # What is wrong with a column is a mistake only if the column is asked for.
+        self._problems: dict[str, str] = {}
 
-    def learn(self, batch: Sequence[Record]) -> None:
-        """Widen the types to those of more records."""
+    def learn(self, batch: Sequence[Record], before: int) -> None:
+        """Widen the types to those of more records; `before` is how many there were already."""
         for name in dict.fromkeys(name for record in batch for name in record):
-            before = self.types.setdefault(name, pa.null())
-            if name not in self._mixed:
-                self.types[name] = self._wider(name, before, batch)
+            known = self.types.setdefault(name, pa.null())
+            if name not in self._problems:
+                self.types[name] = self._wider(name, known, batch, before)
 
     def array(self, name: str, batch: Sequence[Record], before: int) -> pa.Array:
         """Give the values of a column.
@@ -87,43 +88,42 @@ class _Columns:
         Raises:
             InputDataError: They are not of one type, or not of the declared one.
         """
-        if name in self._mixed:
-            reason = f'column "{name}" holds {self._mixed[name]}, and is needed as one type'
-            raise unreadable(self._source, reason)
+        if name in self._problems:
+            raise unreadable(self._source, f'column "{name}" {self._problems[name]}')
         declared, kind = self._declared.get(name), self.types[name]
-        values = []
-        for i, record in enumerate(batch):
-            try:
-                values.append(_decoded(record.get(name), declared))
-            except ValueError:
-                raise self._misfit(name, before + i) from None
+        values = [_decoded(record.get(name), declared) for record in batch]
         if declared is None or not is_nested(kind):
             return pa.array(values, kind)
         try:
             return convert_values(values, kind)
         except MisfitError as misfit:
-            raise self._misfit(name, before + (misfit.index or 0)) from None
+            where = "" if misfit.index is None else f" of record {before + misfit.index + 1}"
+            raise unreadable(self._source, f'column "{name}"{where} is no {declared}') from None
 
-    def _wider(self, name: str, before: pa.DataType, batch: Sequence[Record]) -> pa.DataType:
+    def _wider(
+        self, name: str, known: pa.DataType, batch: Sequence[Record], before: int
+    ) -> pa.DataType:
         declared = self._declared.get(name)
+        values = []
+        for i, record in enumerate(batch):
+            try:
+                values.append(_decoded(record.get(name), declared))
+            except ValueError:
+                self._problems[name] = f"of record {before + i + 1} is no {declared}"
+                return pa.null()
         fixed = None if declared is None else arrow_type(declared)
         if fixed is not None and is_nested(fixed):
             return fixed
-        values = [record.get(name) for record in batch]
         try:
-            found = pa.array([_decoded(value, declared) for value in values]).type
-            schemas = [pa.schema([(name, kind)]) for kind in (before, found)]
+            schemas = [pa.schema([(name, kind)]) for kind in (known, pa.array(values).type)]
             return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
         except ARROW_ERRORS:
             kinds = {type(value).__name__ for value in values if value is not None}
-            if not pa.types.is_null(before):
-                kinds.add(readable(before))
-            self._mixed[name] = " and ".join(sorted(kinds))
+            if not pa.types.is_null(known):
+                kinds.add(readable(known))
+            what = " and ".join(sorted(kinds))
+            self._problems[name] = f"holds {what}, which have no type in common"
             return pa.null()
-
-    def _misfit(self, name: str, record: int) -> Exception:
-        reason = f'column "{name}" of record {record + 1} is no {self._declared[name]}'
-        return unreadable(self._source, reason)
 
 
 def _decoded(value: Any, declared: ColumnType | None) -> Any:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 import math
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,9 @@ from scorecast.worker.arrow_types import readable
 from scorecast.worker.nested import is_nested
 
 Write = Callable[[pa.RecordBatch], None]
+
+_SPECIAL = re.compile('[,"\r\n]')
+_NOTHING = '""'
 
 
 def check_writable(schema: pa.Schema, kind: Format) -> None:
@@ -100,17 +102,19 @@ def _parquet_writer(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
 
 @contextmanager
 def _csv_writer(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
-    """Write with quotes only where they are needed, which Arrow's own writer does not do."""
+    """Write with quotes only where they are needed, which neither Arrow nor Python does.
 
-    def write_rows(rows: Iterable[Iterable[Any]]) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        stream.write(text.getvalue().encode())
+    Arrow quotes all texts, Python none that hold a carriage return, which others read as a line.
+    """
+
+    def write_lines(lines: Iterable[Iterable[str]]) -> None:
+        # A line of nothing is no row to most readers.
+        stream.write("".join(f"{','.join(cells) or _NOTHING}\n" for cells in lines).encode())
 
     def write(batch: pa.RecordBatch) -> None:
-        write_rows(zip(*(map(_csv_cell, c.to_pylist()) for c in batch.columns), strict=True))
+        write_lines(zip(*(map(_csv_cell, c.to_pylist()) for c in batch.columns), strict=True))
 
-    write_rows([schema.names])
+    write_lines([map(_quoted, schema.names)])
     yield write
 
 
@@ -124,10 +128,22 @@ def _json_writer(stream: IO[bytes]) -> Iterator[Write]:
     yield write
 
 
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str | int | float | None) else _text(value)
+def _csv_cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+    return _quoted(_text(value))
+
+
+def _quoted(text: str) -> str:
+    if _SPECIAL.search(text) is None:
+        return text
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
 
 
 def _json_value(value: Any) -> Any:

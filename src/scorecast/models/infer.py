@@ -93,7 +93,7 @@ def _warn_of_integers(specs: Iterable[Spec]) -> None:
         warnings.warn(message, UserWarning, stacklevel=3)
 
 
-def _specs(data: Any, part: str) -> tuple[Spec, ...]:  # noqa: PLR0911 - one per kind of data
+def _specs(data: Any, part: str) -> tuple[Spec, ...]:
     if isinstance(data, pd.DataFrame):
         labels = data.columns.to_list()
         columns = [data.iloc[:, i] for i in range(len(labels))]

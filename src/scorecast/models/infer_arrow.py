@@ -34,7 +34,7 @@ def has_missing(column: Any) -> bool:
     return bool(np.isnan(column.to_numpy()).any())
 
 
-def type_of_arrow(column: Any) -> ColumnType:  # noqa: PLR0911 - one per kind of type
+def type_of_arrow(column: Any) -> ColumnType:
     """Describe a chunked array by its Arrow type; the values tell only what may be missing.
 
     Raises:
@@ -78,7 +78,7 @@ def _type_of_struct(column: Any) -> Object:
     return Object(tuple(sorted(members, key=lambda member: member.name)))
 
 
-def _scalar(kind: pa.DataType) -> Scalar | None:  # noqa: PLR0911 - one line per type
+def _scalar(kind: pa.DataType) -> Scalar | None:
     if pt.is_boolean(kind):
         return Scalar("boolean")
     if pt.is_integer(kind):

@@ -26,7 +26,7 @@ ARROW_SCALARS: dict[str, pa.DataType] = {
     "double": pa.float64(),
     "string": pa.string(),
     "binary": pa.binary(),
-    "datetime": pa.timestamp("ns"),  # what pandas, and so MLflow, gives models
+    "datetime": pa.timestamp("us"),
 }
 _MAX_INT_BITS = {"integer": 32, "long": 64}
 _MAX_FLOAT_BITS = {"float": 32, "double": 64}

@@ -1,12 +1,18 @@
-"""Arrow casts of plain values that lose nothing, or say which value does not fit."""
+"""Into Arrow, and from one plain type to another without loss, or with the value that is lost."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as pt
 
 from scorecast.worker.arrow_types import readable
+
+ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
+"""What Arrow raises for Python values that it cannot convert."""
 
 
 class MisfitError(Exception):
@@ -42,6 +48,18 @@ def cast_exactly(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     if lost is not None and pc.any(lost).as_py():
         raise MisfitError(readable(array.type), wanted, first_true(lost))
     return cast
+
+
+def arrow_of(values: Any, kind: pa.DataType | None = None, *, nan_is_null: bool = True) -> pa.Array:
+    """Give anything that Arrow can convert as one array; raises what Arrow raises."""
+    if isinstance(values, pd.Series) and isinstance(values.dtype, pd.DatetimeTZDtype):
+        # Arrow itself goes a way that pandas has deprecated.
+        instants = pa.array(values.dt.tz_convert(None).to_numpy())
+        zone = pa.lib.tzinfo_to_string(values.dt.tz)
+        array = instants.cast(kind or pa.timestamp(instants.type.unit, zone))
+    else:
+        array = pa.array(values, kind, from_pandas=nan_is_null)
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def decoded(array: pa.Array) -> pa.Array:

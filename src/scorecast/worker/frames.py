@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import types as pt
 
+from scorecast.worker.casts import arrow_of
 from scorecast.worker.nested import convert_nested, is_nested
 from scorecast.worker.output_scalars import convert_plain
 from scorecast.worker.predict import PredictPlan, predict_batches
@@ -56,10 +57,7 @@ def append_to_frames(
 
 def _to_arrow(series: pd.Series[Any], kind: pa.DataType) -> pa.Array:
     local = kind if isinstance(series.dtype, pd.DatetimeTZDtype) else _without_zone(kind)
-    array = pa.array(series, local, from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    return convert_nested(array, kind, convert_plain)
+    return convert_nested(arrow_of(series, local), kind, convert_plain)
 
 
 def _to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:

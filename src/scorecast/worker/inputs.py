@@ -32,6 +32,8 @@ NDArray: TypeAlias = npt.NDArray[Any]
 ModelInput: TypeAlias = pd.DataFrame | NDArray | dict[str, NDArray]
 
 _FLOATS = {"float", "double"}
+# In columns, as MLflow gives them to models. Inside of records Arrow would make them integers.
+_NANOSECONDS = pa.timestamp("ns")
 _NULLABLE = {"integer": "Int32", "long": "Int64", "boolean": "boolean"}
 
 
@@ -82,7 +84,7 @@ def _column(array: pa.Array, column: InputColumn) -> Any:
     declared = column.declared
     if declared is None or isinstance(declared, Tensor):
         return _series(array)
-    target = arrow_type(declared)
+    target = _NANOSECONDS if declared == Scalar("datetime") else arrow_type(declared)
     converted = array if target is None else _converted(array, target, column)
     match declared:
         case Scalar("float" | "double"):

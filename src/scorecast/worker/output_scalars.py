@@ -19,9 +19,8 @@ from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
 from scorecast.worker.arrow_types import is_bytes, is_text, readable
-from scorecast.worker.casts import MisfitError, cast_exactly, decoded
+from scorecast.worker.casts import ARROW_ERRORS, MisfitError, arrow_of, cast_exactly, decoded
 
-ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 _ARROW_UNITS = {"D", "s", "ms", "us", "ns"}
 
 
@@ -69,12 +68,12 @@ def from_typed(values: np.ndarray[Any, Any] | pd.Series[Any], wanted: pa.DataTyp
     if isinstance(given, np.ndarray):
         given = _with_known_dtype(given)
     try:
-        array = pa.array(given)
+        array = arrow_of(given, nan_is_null=False)
     except ARROW_ERRORS:
         raise MisfitError(str(values.dtype), wanted) from None
     if isinstance(array.type, pa.BaseExtensionType):  # periods and intervals of pandas
         raise MisfitError(str(values.dtype), wanted)
-    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    return array
 
 
 def text_of(value: Any) -> str | None:

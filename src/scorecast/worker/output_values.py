@@ -20,7 +20,7 @@ from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
 from scorecast.worker.arrow_types import is_list, is_text, readable
-from scorecast.worker.casts import MisfitError
+from scorecast.worker.casts import ARROW_ERRORS, MisfitError
 from scorecast.worker.nested import (
     convert_nested,
     inside_lists,
@@ -30,7 +30,7 @@ from scorecast.worker.nested import (
     map_array,
     struct_array,
 )
-from scorecast.worker.output_scalars import ARROW_ERRORS, convert_plain, from_typed, text_of
+from scorecast.worker.output_scalars import convert_plain, from_typed, text_of
 
 
 def to_array(values: Any, wanted: pa.DataType, field: str | None = None) -> pa.Array:

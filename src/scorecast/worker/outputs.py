@@ -18,9 +18,9 @@ from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
 from scorecast.worker.arrow_types import is_list, is_text, readable
+from scorecast.worker.casts import ARROW_ERRORS, arrow_of
 from scorecast.worker.nested import is_nested, list_array, struct_array
 from scorecast.worker.output_columns import UNNAMED, Columns, to_columns
-from scorecast.worker.output_scalars import ARROW_ERRORS
 from scorecast.worker.output_values import explained, to_array
 
 
@@ -95,7 +95,7 @@ def _unwrapped(column: Any, wanted: pa.DataType) -> Any:
             "return one value per row."
         )
         raise OutputMismatchError(message)
-    lists = isinstance(column, list) and not is_text(wanted)
+    lists = isinstance(column, list) and not (is_text(wanted) or is_nested(wanted))
     if lists and all(isinstance(value, list | tuple) and len(value) == 1 for value in column):
         return [value[0] for value in column]
     return column
@@ -106,7 +106,7 @@ def _kind(column: Any) -> pa.DataType | None:
     if isinstance(column, pa.Array | pa.ChunkedArray):
         return column.type
     try:
-        return pa.array(column, from_pandas=True).type
+        return arrow_of(column).type
     except ARROW_ERRORS:
         return None
 

@@ -17,6 +17,7 @@ from scorecast.models.signature import (
     Signature,
     SpecType,
     Tensor,
+    tensor_dtype,
 )
 
 _INSTANT = pa.timestamp("us", tz="UTC")
@@ -58,6 +59,7 @@ _DTYPES: dict[str, pa.DataType] = {
     "float64": pa.float64(),
     "object": pa.string(),
     "str": pa.string(),
+    "bytes": pa.binary(),
 }
 
 
@@ -112,7 +114,7 @@ def parse_simple_type(text: str) -> pa.DataType:
 def _spec_type(declared: SpecType) -> pa.DataType:
     if not isinstance(declared, Tensor):
         return _column_type(declared)
-    dtype = "str" if declared.dtype.startswith("<U") else declared.dtype
+    dtype = tensor_dtype(declared.dtype)
     kind = _INSTANT if dtype.startswith("datetime64") else _DTYPES.get(dtype)
     if kind is None:
         message = (

@@ -52,8 +52,12 @@ def test_columns_are_found_by_name_whatever_their_order() -> None:
 
 def test_all_that_is_wrong_with_the_columns_is_told_at_once() -> None:
     """Missing, misspelt, repeated and wrongly typed columns are in one error, with a cure each."""
-    wanted = signature(named("age", "long"), named("price"), named("zip", "string"), named("when", "datetime"))
-    got = pa.schema([("Age", LONG), ("prise", DOUBLE), ("zip", LONG), ("zip", STRING), ("when", STRING)])
+    wanted = signature(
+        named("age", "long"), named("price"), named("zip", "string"), named("when", "datetime")
+    )
+    got = pa.schema(
+        [("Age", LONG), ("prise", DOUBLE), ("zip", LONG), ("zip", STRING), ("when", STRING)]
+    )
 
     with pytest.raises(InputMismatchError) as caught:
         plan_by_name(wanted, got)
@@ -185,9 +189,7 @@ def test_which_column_types_fit_which_declaration(declared: str, got: pa.DataTyp
         plan_by_name(wanted, schema(x=got))
 
 
-RECORD = Object(
-    (Property("a", Scalar("double")), Property("b", Scalar("string"), required=False))
-)
+RECORD = Object((Property("a", Scalar("double")), Property("b", Scalar("string"), required=False)))
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,21 @@ class Predictor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PlainPredictor:
+    """A predict function that takes data alone.
+
+    For libraries to which MLflow passes no params, so that the predictions are the same.
+    """
+
+    call: Callable[[Any], Any]
+
+    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
+        """Predict one batch; see `Predictor`."""
+        del params
+        return self.call(data)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelFiles:
     """What a flavor is given to load from.
 

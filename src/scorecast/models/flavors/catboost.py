@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from scorecast.extras import require
 from scorecast.models.flavors.base import (
     Flavor,
     ModelFiles,
+    PlainPredictor,
     Predictor,
     SavedFlavor,
     SaveOptions,
@@ -23,15 +23,6 @@ from scorecast.models.flavors.base import (
 
 _CLASSES = ("CatBoost", "CatBoostClassifier", "CatBoostRanker", "CatBoostRegressor")
 _FORMATS = ("cbm", "json")
-
-
-@dataclass(frozen=True, slots=True)
-class _CatBoostPredictor:
-    model: Any
-
-    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
-        del params  # MLflow passes CatBoost none, and predictions are to be the same
-        return self.model.predict(data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +47,7 @@ class CatBoostFlavor:
             raise ModelLoadError(message)
         model = getattr(catboost, kind)()
         model.load_model(str(file), conf.get("save_format") or "cbm")
-        return _CatBoostPredictor(model)
+        return PlainPredictor(model.predict)
 
     def recognises(self, model: object) -> bool:
         """Take CatBoost, its classifier, regressor and ranker, also classes derived from them."""

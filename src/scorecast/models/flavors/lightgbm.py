@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from scorecast.extras import require
 from scorecast.models.flavors.base import (
     Flavor,
     ModelFiles,
+    PlainPredictor,
     Predictor,
     SavedFlavor,
     SaveOptions,
@@ -31,15 +31,6 @@ _BOOSTER = "lightgbm.basic.Booster"
 
 
 @dataclass(frozen=True, slots=True)
-class _LightGBMPredictor:
-    model: Any
-
-    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
-        del params  # MLflow passes LightGBM none, and predictions are to be the same
-        return self.model.predict(data)
-
-
-@dataclass(frozen=True, slots=True)
 class LightGBMFlavor:
     """Boosters are model text; estimators are saved as cloudpickle, or skops on request."""
 
@@ -54,9 +45,9 @@ class LightGBMFlavor:
         file = files.path(conf.get("data"), files.info.pyfunc.data)
         # MLflow wrote no class before 1.23, when it saved boosters only.
         if (conf.get("model_class") or _BOOSTER) == _BOOSTER:
-            return _LightGBMPredictor(lightgbm.Booster(model_file=file))
+            return PlainPredictor(lightgbm.Booster(model_file=file).predict)
         require("sklearn", extra="sklearn", needed_for="a LightGBM estimator")
-        return _LightGBMPredictor(load_estimator(file, conf))
+        return PlainPredictor(load_estimator(file, conf).predict)
 
     def recognises(self, model: object) -> bool:
         """Take boosters and estimators, also classes derived from them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from scorecast.extras import require
 from scorecast.models.flavors.base import (
     Flavor,
     ModelFiles,
+    PlainPredictor,
     Predictor,
     SavedFlavor,
     SaveOptions,
@@ -37,15 +37,6 @@ _PREDICT_FNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _SklearnPredictor:
-    call: Any
-
-    def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
-        del params  # scikit-learn's predict functions take none
-        return self.call(data)
-
-
-@dataclass(frozen=True, slots=True)
 class SklearnFlavor:
     """Loads ``model.skops`` and ``model.pkl``; saves cloudpickle by default, skops on request."""
 
@@ -66,7 +57,7 @@ class SklearnFlavor:
                 f"predict_fn; it is a {type(model).__name__}. Save it with a predict_fn it has."
             )
             raise ModelLoadError(message)
-        return _SklearnPredictor(call)
+        return PlainPredictor(call)
 
     def recognises(self, model: object) -> bool:
         """Take every estimator that can predict."""

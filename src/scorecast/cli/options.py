@@ -1,0 +1,45 @@
+"""Options that several commands share, in one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is written and where it may be: type and name of predictions, kept columns, mode."""
+    for option in reversed(_OUTPUT_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OUTPUT_OPTIONS = (
+    click.option(
+        "--result-type",
+        metavar="TYPE",
+        help='Type of a prediction, such as "double". Default: from the signature of the model.',
+    ),
+    click.option(
+        "--output-column",
+        default="prediction",
+        show_default=True,
+        metavar="NAME",
+        help="Name of the column with the predictions.",
+    ),
+    click.option(
+        "--keep",
+        default="all",
+        show_default=True,
+        metavar="all|none|A,B,...",
+        help="Input columns to keep in the output.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice(["error", "overwrite"]),
+        default="error",
+        show_default=True,
+        help="What to do when the output exists.",
+    ),
+)

@@ -1,0 +1,220 @@
+"""The inner loop: batches in, as many predictions out, and what happens when a model misbehaves."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import scorecast
+from scorecast.errors import InputMismatchError, ModelLoadError, ModelPredictError
+from scorecast.errors import OutputMismatchError
+from scorecast.local.model import resolve_model
+from scorecast.models.signature import Param, Scalar, Signature, Spec
+from scorecast.worker.cache import MODELS
+from scorecast.worker.handle import ModelHandle
+from scorecast.worker.input_plan import plan_by_name
+from scorecast.worker.predict import PredictPlan, predict_batches
+
+Handle = Callable[..., ModelHandle]
+X = Spec(Scalar("double"), "x")
+SCHEMA = pa.schema([("x", pa.float64())])
+
+
+def plan_for(
+    handle: ModelHandle,
+    schema: pa.Schema = SCHEMA,
+    result: pa.DataType | None = None,
+    **params: Any,
+) -> PredictPlan:
+    inputs = plan_by_name(handle.info.enforced_signature, schema)
+    return PredictPlan(handle, inputs, result or pa.float64(), params or None)
+
+
+def batch(*values: float) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array(values, pa.float64())], schema=SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ModelHandle]:
+    """A row-wise model of scikit-learn and what a worker opens it by."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.normal(size=(200, 3)), columns=["a", "b", "c"])
+    target = table["a"] * table["b"] + random.normal(size=200)
+    model = RandomForestRegressor(5, max_depth=5, random_state=0).fit(table, target)
+    signature = Signature(tuple(Spec(Scalar("double"), name) for name in "abc"))
+    path = scorecast.save_model(
+        model, tmp_path_factory.mktemp("forest") / "model", signature=signature
+    )
+    return model, resolve_model(path).local_handle()
+
+
+@given(
+    rows=st.lists(st.tuples(*[st.floats(-3, 3)] * 3), min_size=1, max_size=40),
+    cuts=st.lists(st.integers(0, 40), max_size=6),
+)
+@settings(deadline=None)
+def test_predictions_do_not_depend_on_how_rows_are_cut_into_batches(
+    forest: tuple[Any, ModelHandle], rows: list[tuple[float, ...]], cuts: list[int]
+) -> None:
+    """Any split, with empty batches too, gives bit for bit what one call of the model gives."""
+    model, handle = forest
+    table = pd.DataFrame(rows, columns=["a", "b", "c"])
+    whole = pa.RecordBatch.from_pandas(table)
+    edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
+    batches = [whole.slice(i, j - i) for i, j in zip(edges, edges[1:], strict=False)]
+
+    results = list(predict_batches(batches, plan_for(handle, whole.schema)))
+
+    assert [given.num_rows for given, _ in results] == [len(part) for _, part in results]
+    together = pa.chunked_array([part for _, part in results]).to_numpy()
+    np.testing.assert_array_equal(together, model.predict(table), strict=True)
+
+
+def test_batches_without_rows_do_not_open_the_model(handle: Handle, tmp_path: Path) -> None:
+    """A task with nothing to predict loads nothing, and gives nothing of the right type."""
+    broken = handle(len, [X])
+    (broken.source.directory(broken.digest) / "model.pkl").unlink()
+    before = MODELS.stats()
+
+    ((_, predictions),) = predict_batches([batch()], plan_for(broken, result=pa.int32()))
+
+    assert predictions.equals(pa.array([], pa.int32()))
+    assert MODELS.stats() == before
+    with pytest.raises(ModelLoadError):
+        list(predict_batches([batch(1.0)], plan_for(broken)))
+
+
+def test_a_model_is_opened_once_for_all_batches_and_tasks(handle: Handle) -> None:
+    """The second task of a process finds the model of the first, by a handle that was pickled."""
+    doubler = handle(lambda data: data["x"] * 2, [X])
+    before = MODELS.stats().loads
+
+    for _ in range(3):
+        plan = pickle.loads(pickle.dumps(plan_for(doubler)))
+        results = list(predict_batches([batch(1.0), batch(2.0, 3.0)], plan))
+        assert [p.to_pylist() for _, p in results] == [[2.0], [4.0, 6.0]]
+
+    assert MODELS.stats().loads == before + 1
+
+
+def test_predictions_are_given_as_they_are_made(handle: Handle) -> None:
+    """A batch is predicted when it is asked for: nothing is read ahead or kept."""
+    read = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for i in range(3):
+            read.append(i)
+            yield batch(float(i))
+
+    results = predict_batches(batches(), plan_for(handle(lambda data: data["x"], [X])))
+
+    assert read == []
+    next(results)
+    assert read == [0]
+
+
+def test_a_bad_batch_stops_before_any_of_it_is_given(handle: Handle) -> None:
+    """Rows before a batch with too few predictions are given, rows of it are not."""
+    short = handle(lambda data: data["x"].iloc[: 2 if len(data) < 4 else 3], [X])
+    results = predict_batches([batch(1.0, 2.0), batch(*range(4))], plan_for(short))
+
+    assert len(next(results)[1]) == 2
+    with pytest.raises(OutputMismatchError, match="3 predictions for a batch of 4 rows"):
+        next(results)
+
+
+def test_params_reach_the_model(handle: Handle) -> None:
+    """A model that declares params gets those of the call in every batch."""
+
+    def scaled(data: Any, params: Any) -> Any:
+        return data["x"] * params["scale"]
+
+    scaling = handle(scaled, [X], params=(Param("scale", Scalar("double"), 1.0),))
+
+    results = predict_batches([batch(1.0), batch(2.0)], plan_for(scaling, scale=3.0))
+
+    assert [p.to_pylist() for _, p in results] == [[3.0], [6.0]]
+
+
+def _exits(data: Any) -> Any:
+    sys.exit(0)
+
+
+def _stops(data: Any) -> Any:
+    return next(iter(()))
+
+
+def _divides(data: Any) -> Any:
+    return [1 / 0 for _ in data["x"]]
+
+
+def _is_silent(data: Any) -> Any:
+    raise ValueError
+
+
+def _looks_for_a_column(data: Any) -> Any:
+    return data["y"]
+
+
+@pytest.mark.parametrize(
+    ("model", "cause", "text"),
+    [
+        (_exits, SystemExit, "SystemExit"),
+        (_stops, StopIteration, "StopIteration"),
+        (_divides, ZeroDivisionError, "division by zero"),
+        (_is_silent, ValueError, "no message"),
+        (_looks_for_a_column, KeyError, "'y'"),
+    ],
+)
+def test_whatever_a_model_raises_is_an_error_of_the_batch(
+    handle: Handle, model: Any, cause: type[BaseException], text: str
+) -> None:
+    """Also sys.exit and StopIteration, which would end a worker quietly and lose its rows."""
+    with pytest.raises(ModelPredictError) as caught:
+        list(predict_batches([batch(1.0, 2.0)], plan_for(handle(model, [X]))))
+
+    assert isinstance(caught.value.__cause__, cause)
+    assert f"The model raised {cause.__name__} on a batch of 2 rows" in str(caught.value)
+    assert text in str(caught.value)
+
+
+def test_an_interrupt_is_passed_on(handle: Handle) -> None:
+    """Ctrl-C while a model predicts stops the process, and is not taken for a fault of the model."""
+
+    def interrupted(data: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(predict_batches([batch(1.0)], plan_for(handle(interrupted, [X]))))
+
+
+def test_errors_of_ours_inside_a_model_stay_what_they_are(handle: Handle) -> None:
+    """A model that itself uses scorecast passes its precise errors through."""
+
+    def inner(data: Any) -> Any:
+        message = "precise"
+        raise InputMismatchError(message)
+
+    with pytest.raises(InputMismatchError, match="precise"):
+        list(predict_batches([batch(1.0)], plan_for(handle(inner, [X]))))
+
+
+def test_generators_that_are_closed_early_do_not_complain(handle: Handle) -> None:
+    """A limit in a query may stop reading after the first batch."""
+    results = predict_batches([batch(1.0)] * 3, plan_for(handle(lambda data: data["x"], [X])))
+
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert list(results) == []
