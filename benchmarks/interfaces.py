@@ -61,7 +61,10 @@ def models(folder: Path) -> dict[str, tuple[Path, pd.DataFrame]]:
             HistGradientBoostingRegressor(max_iter=50).fit(wide, target),
             wide,
         ),
-        "sklearn mixed": (make_pipeline(encode, HistGradientBoostingRegressor()).fit(mix, target), mix),
+        "sklearn mixed": (
+            make_pipeline(encode, HistGradientBoostingRegressor()).fit(mix, target),
+            mix,
+        ),
         "xgboost": (XGBRegressor(n_estimators=50, n_jobs=1).fit(wide, target), wide),
         "lightgbm": (LGBMRegressor(n_estimators=50, n_jobs=1, verbose=-1).fit(wide, target), wide),
     }

@@ -38,6 +38,7 @@ def test_a_failing_model_is_a_few_lines_and_exit_5(submit, people_file, tmp_path
     # spark-submit itself joins stderr of the Python process to stdout.
     shown = (done.stdout + done.stderr).splitlines()
     assert any("Error: The model raised LookupError" in line for line in shown)
+    assert any("line " in line and "in model" in line for line in shown)
     assert len(shown) < 15, done.stdout + done.stderr
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))

@@ -11,7 +11,12 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as st
 
 import scorecast
-from scorecast.errors import ConfigError, InputMismatchError, OutputMismatchError
+from scorecast.errors import (
+    ConfigError,
+    InputDataError,
+    InputMismatchError,
+    OutputMismatchError,
+)
 from scorecast.models.signature import Scalar, Signature, Spec
 from scorecast.spark.failures import error_in_worker
 
@@ -70,7 +75,7 @@ def test_kept_columns_of_every_type_are_untouched(spark, tmp_path, interface):
             decimal.Decimal("12345678901234567890.1234567890"),
             dt.date(1969, 1, 2),
             dt.datetime(2024, 3, 31, 2, 30, tzinfo=dt.UTC),
-            dt.datetime(1960, 1, 1),
+            dt.datetime(1960, 1, 1),  # noqa: DTZ001 - this type has no zone
             b"\x00\xff",
             [1, None, 3],
             {"k": None},
@@ -180,6 +185,13 @@ def test_wrong_options(people_df, churn_model, options, words):
     """Options that name what is not there, or what is there already, are refused."""
     with pytest.raises(ConfigError, match=words):
         scorecast.predict_frame(people_df, churn_model, **options)
+
+
+def test_repeated_column_names_are_refused(people_df, churn_model):
+    """A frame in which a name means two columns is refused, naming it."""
+    twice = people_df.select("*", people_df["age"])
+    with pytest.raises(InputDataError, match="several columns of one name: age"):
+        scorecast.predict_frame(twice, churn_model)
 
 
 def test_columns_that_python_cannot_take_may_stay_out(spark, churn_model, people_df):

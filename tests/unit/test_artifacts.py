@@ -12,6 +12,7 @@ from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
+    """A directory whose name has to be quoted in a URI."""
     directory = tmp_path / "my models" / "chürn#1"
     directory.mkdir(parents=True)
     return directory

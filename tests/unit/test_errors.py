@@ -81,7 +81,7 @@ def test_every_error_says_when_it_is_raised(kind: type[ScorecastError]) -> None:
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
     """What the module draws is which error is which, with its bases from Python."""
     drawn = re.findall(
-        r"^ {4}([│ ]*)(?:[├└]── )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.M
+        r"^ {4}([│ ]*)(?:[├└]── )?(\w+Error)(?: \((\w+)\))?", errors.__doc__ or "", re.MULTILINE
     )
     parents: list[str] = []
     found = {}

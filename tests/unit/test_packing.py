@@ -27,6 +27,7 @@ FILES = {
 
 
 def write_tree(root: Path, files: dict[str, bytes] = FILES, *, empty: tuple[str, ...] = ()) -> Path:
+    """Write files and empty directories below a root."""
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
@@ -44,6 +45,7 @@ def contents(root: Path) -> dict[str, bytes | None]:
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
+    """A zip of files, as anybody could make it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
@@ -52,6 +54,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def never() -> bytes:
+    """Fail: there is nothing to read."""
     pytest.fail("the archive was read again")
 
 

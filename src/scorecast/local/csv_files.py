@@ -19,7 +19,7 @@ import pyarrow.csv
 
 from scorecast.local.rows import Rows, unreadable
 from scorecast.models.signature import Scalar, Signature, Spec, Tensor
-from scorecast.worker.arrow_types import ARROW_SCALARS, is_bytes, is_text, readable
+from scorecast.worker.arrow_types import ARROW_SCALARS, is_text, readable
 from scorecast.worker.casts import MisfitError, cast_exactly
 
 # What stands for a missing number, truth value or time; in text only the empty cell is missing.
@@ -137,12 +137,14 @@ def _declared(signature: Signature, names: Sequence[str]) -> dict[str, pa.DataTy
 
 def _type_of(spec: Spec) -> pa.DataType:
     match spec.type:
-        case Scalar(name):
+        case Scalar(name) if name != "binary":
             return ARROW_SCALARS[name]
-        case Tensor(dtype, _) if np.dtype(dtype).kind in "biuf":
+        case Tensor(dtype, _) if np.dtype(dtype).kind in "biu":
             return pa.from_numpy_dtype(np.dtype(dtype))
-        case _:
-            return _TEXT  # which lists and records do not take: CSV has no form for them
+        case Tensor(dtype, _) if np.dtype(dtype).kind == "f":
+            return pa.float64()
+    # CSV has no form for bytes, lists and records: the model does not take the text, and says so.
+    return _TEXT
 
 
 def _guessed(file: _CsvFile) -> dict[str, pa.DataType]:
@@ -176,8 +178,6 @@ def _typed(cells: pa.Array, field: pa.Field, source: Path, before: int) -> pa.Ar
 def _parsed(cells: pa.Array, kind: pa.DataType) -> pa.Array:
     if is_text(kind):
         return cells
-    if is_bytes(kind):
-        return cells.cast(kind)
     trimmed = pc.utf8_trim_whitespace(cells)
     missing = pc.is_in(pc.utf8_lower(trimmed), value_set=_MISSING)
     present = pc.if_else(missing, pa.scalar(None, _TEXT), trimmed)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorecast.errors import ConfigError, InputDataError, OutputExistsError, did_you_mean
+from scorecast.errors import ConfigError, OutputExistsError
 from scorecast.local.formats import Format, output_format
 from scorecast.local.model import resolve_model
+from scorecast.local.names import kept_names, name_problems, refuse_repeated_names
 from scorecast.local.readers import open_rows
 from scorecast.local.writers import check_writable, open_output, write_batches
 from scorecast.models.params import complete_params
@@ -74,7 +75,10 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         wanted = result_type_of(resolved.info.signature or signature)
     complete = complete_params(signature, params)
     rows = open_rows(source, signature, chosen)
-    kept = _kept(rows.schema, keep, output_column)
+    refuse_repeated_names(rows.schema.names)
+    kept = kept_names(rows.schema.names, keep)
+    if problems := name_problems(rows.schema.names, kept, output_column):
+        raise ConfigError.from_problems("options", problems)
     plan = plan_by_name(signature, rows.schema)
     # The kept columns come first, then the inputs.
     inputs = InputPlan(
@@ -89,24 +93,3 @@ def predict_file(  # noqa: PLR0913 - the options of the command
     with open_output(output) as stream:
         result = append_to_batches(batches, predict, schema.names)
         return FileReport(write_batches(result, schema, stream, chosen), output)
-
-
-def _kept(schema: pa.Schema, keep: str | Sequence[str], output_column: str) -> list[str]:
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if repeated:
-        message = f"The input has several columns of one name: {', '.join(repeated)}."
-        raise InputDataError(message)
-    names = schema.names if keep == "all" else [] if keep == "none" else [keep]
-    kept = list(names if isinstance(keep, str) else dict.fromkeys(keep))
-    problems = [
-        f'keep names "{name}", which is no column of the input.{did_you_mean(name, schema.names)}'
-        for name in kept
-        if name not in schema.names
-    ]
-    if output_column in kept:
-        problems.append(
-            f'the input has a column "{output_column}" already; choose another output column'
-        )
-    if problems:
-        raise ConfigError.from_problems("options", problems)
-    return kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorecast.errors import InputMismatchError
-from scorecast.worker.casts import ARROW_ERRORS, arrow_of
+from scorecast.worker.casts import ARROW_ERRORS, MisfitError, alike_times, arrow_of
 
 
 def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
@@ -114,7 +115,10 @@ def _array(values: Any, name: str) -> pa.Array:
     if isinstance(values, np.ndarray) and values.ndim > 1:
         values = values.tolist()
     try:
-        return arrow_of(_unstacked(values))
+        return arrow_of(_alike(values))
+    except MisfitError as misfit:
+        message = f'Column "{name}" holds {misfit.got}. Give every row the same kind of time.'
+        raise InputMismatchError(message) from None
     except ARROW_ERRORS:
         kinds = sorted({type(value).__name__ for value in values if value is not None})
         mixed = "side by side; give every row the same type"
@@ -125,10 +129,14 @@ def _array(values: Any, name: str) -> pa.Array:
         raise InputMismatchError(message) from None  # the text of the cause may hold the value
 
 
-def _unstacked(values: Any) -> Any:
-    """Turn cells that are arrays of several axes into lists, which Arrow can nest."""
-    if not isinstance(values, pd.Series) or values.dtype != object:
+def _alike(values: Any) -> Any:
+    """Bring cells that Arrow cannot nest, or would cut off, to ones that it keeps."""
+    if isinstance(values, np.ndarray | pd.Series) and values.dtype != object:
         return values
-    if any(isinstance(value, np.ndarray) and value.ndim > 1 for value in values):
+    kinds = {type(value) for value in values}
+    if np.ndarray in kinds:
+        # Arrow nests lists to any depth, arrays only once.
         return [value.tolist() if isinstance(value, np.ndarray) else value for value in values]
+    if any(issubclass(kind, datetime | np.datetime64) for kind in kinds):
+        return alike_times(values, "datetime")
     return values

@@ -119,9 +119,8 @@ class _Columns:
             return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
         except ARROW_ERRORS:
             kinds = {type(value).__name__ for value in values if value is not None}
-            if not pa.types.is_null(known):
-                kinds.add(readable(known))
-            what = " and ".join(sorted(kinds))
+            earlier = "" if pa.types.is_null(known) else f", and {readable(known)} before"
+            what = f"{' and '.join(sorted(kinds))} in one batch{earlier}"
             self._problems[name] = f"holds {what}, which have no type in common"
             return pa.null()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -11,7 +11,13 @@ import pyarrow as pa
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
-from scorecast.errors import ConfigError, InputMismatchError, did_you_mean
+from scorecast.errors import ConfigError, InputMismatchError
+from scorecast.local.names import (
+    kept_names,
+    name_problems,
+    refuse_repeated_names,
+    unknown_names,
+)
 from scorecast.spark.prepare import CheckedModel, check_model
 from scorecast.spark.types import to_arrow
 from scorecast.worker.frames import append_to_batches, append_to_frames
@@ -81,6 +87,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
 
     Raises:
         ConfigError: An option is wrong, or columns that it names do not exist.
+        InputDataError: Several columns of the data have one name.
         InputMismatchError: Columns that the model needs are missing or of a wrong type.
         ArtifactError: The model cannot be fetched.
         ModelError: The directory is not a model that can be loaded.
@@ -107,8 +114,18 @@ def plan_frame(
     columns: Sequence[str] | None,
 ) -> FramePlan:
     """Decide which columns are read, kept and given to the model; see `predict_frame`."""
-    kept = _kept(schema, keep)
-    problems = _name_problems(schema, kept, columns or (), output_column)
+    refuse_repeated_names(schema.names)
+    kept = kept_names(schema.names, keep)
+    problems = [
+        *name_problems(schema.names, kept, output_column),
+        *unknown_names("columns", columns or (), schema.names),
+        *(
+            f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through '
+            "Python workers; keep other columns, or cast it"
+            for name in kept
+            if name in schema.names and not _passes(schema[name].dataType)
+        ),
+    ]
     if problems:
         raise ConfigError.from_problems("options", problems)
     signature = model.resolved.info.enforced_signature
@@ -117,31 +134,19 @@ def plan_frame(
     known = signature.input_names
     by_name = columns is None or (known is not None and set(known) <= set(columns))
     inputs = (plan_by_name if by_name else plan_by_position)(signature, arrow)
-    return _narrowed(schema, model, kept, names, inputs, output_column)
-
-
-def _narrowed(
-    schema: st.StructType,
-    model: CheckedModel,
-    kept: list[str],
-    names: list[str],
-    inputs: InputPlan,
-    output_column: str,
-) -> FramePlan:
-    """Number the inputs by their place among the columns that are needed at all."""
     used = [names[column.source] for column in inputs.columns]
-    needed = list(dict.fromkeys([*kept, *used]))
     for name in used:
         to_arrow(schema[name].dataType, model.time_zone)
-    renumbered = tuple(
-        type(column)(needed.index(name), column.name, column.declared, column.required)
+    needed = tuple(dict.fromkeys([*kept, *used]))
+    placed = (
+        replace(column, source=needed.index(name))
         for column, name in zip(inputs.columns, used, strict=True)
     )
     fields = [schema[name] for name in kept]
     return FramePlan(
         model,
-        tuple(needed),
-        InputPlan(inputs.form, renumbered),
+        needed,
+        InputPlan(inputs.form, tuple(placed)),
         st.StructType([*fields, st.StructField(output_column, model.result_type)]),
     )
 
@@ -179,41 +184,6 @@ def apply_plan(
         return append_to_batches(batches, predict, names)
 
     return df.mapInArrow(on_batches, plan.schema)
-
-
-def _kept(schema: st.StructType, keep: str | Sequence[str]) -> list[str]:
-    if keep == "all":
-        return list(schema.names)
-    if keep == "none":
-        return []
-    return [keep] if isinstance(keep, str) else list(dict.fromkeys(keep))
-
-
-def _name_problems(
-    schema: st.StructType, kept: Sequence[str], columns: Sequence[str], output_column: str
-) -> list[str]:
-    problems = [
-        f'{option} names "{name}", which is no column of the data.'
-        f"{did_you_mean(name, schema.names)}"
-        for option, names in (("keep", kept), ("columns", columns))
-        for name in names
-        if name not in schema.names
-    ]
-    if output_column in kept:
-        problems.append(
-            f'the data has a column "{output_column}" already, which would be kept beside the '
-            "prediction; choose another output_column, or keep other columns"
-        )
-    problems += [
-        f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through '
-        "Python workers; keep other columns, or cast it"
-        for name in kept
-        if name in schema.names and not _passes(schema[name].dataType)
-    ]
-    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
-    if repeated:
-        problems.append(f"the data has several columns of one name: {', '.join(repeated)}")
-    return problems
 
 
 def _passes(kind: st.DataType) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,6 +63,33 @@ def arrow_of(values: Any, kind: pa.DataType | None = None, *, nan_is_null: bool 
     else:
         array = pa.array(values, kind, from_pandas=nan_is_null)
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def alike_times(values: Iterable[Any], wanted: str) -> list[Any]:
+    """Bring times of Python, numpy and pandas, and dates beside them, to one kind.
+
+    Arrow decides by the first: it would cut the times off behind a date, and the nanoseconds off
+    everywhere, and take clock times behind an instant for UTC.
+
+    Raises:
+        MisfitError: Arrow cannot hold them without loss.
+    """
+    times: list[Any] = []
+    zoned: set[bool] = set()
+    for i, value in enumerate(values):
+        time: Any = pd.Timestamp(value) if isinstance(value, np.datetime64) else value
+        if time is pd.NaT:  # which is a datetime to Python
+            time = None
+        if isinstance(time, date) and not isinstance(time, datetime):
+            time = datetime(time.year, time.month, time.day)  # noqa: DTZ001 - dates have no zone
+        if isinstance(time, datetime):
+            zoned.add(time.tzinfo is not None)
+            if getattr(time, "nanosecond", 0):
+                raise MisfitError("single nanoseconds", wanted, i)
+        times.append(time)
+    if len(zoned) > 1:
+        raise MisfitError("times with and without a zone side by side", wanted)
+    return times
 
 
 def decoded(array: pa.Array) -> pa.Array:

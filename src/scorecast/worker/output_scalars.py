@@ -34,8 +34,6 @@ def convert_plain(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     got = array.type
     if got == wanted:
         return array
-    if pt.is_null(got):
-        return pa.nulls(len(array), wanted)
     if is_text(wanted):
         return _text_array(array).cast(wanted)
     if not _convertible(got, wanted):

@@ -19,8 +19,8 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
-from scorecast.worker.arrow_types import is_list, is_text, readable
-from scorecast.worker.casts import ARROW_ERRORS, MisfitError
+from scorecast.worker.arrow_types import is_bytes, is_list, is_text, readable
+from scorecast.worker.casts import ARROW_ERRORS, MisfitError, alike_times
 from scorecast.worker.nested import (
     convert_nested,
     inside_lists,
@@ -126,11 +126,12 @@ def _from_scalars(values: list[Any], wanted: pa.DataType) -> pa.Array:
     if is_text(wanted):
         return pa.array([text_of(value) for value in values], wanted)
     cleaned = [None if value is pd.NA or value is pd.NaT else value for value in values]
+    if pt.is_timestamp(wanted) or pt.is_date(wanted):
+        cleaned = alike_times(cleaned, readable(wanted))
     array = _inferred(cleaned, wanted)
     if array is None:
-        # Python and numpy count truth values and decimals among numbers, Arrow does not.
-        array = _inferred([_as_number(value, wanted) for value in cleaned], wanted)
-    if array is None:
+        array = _inferred([_alike(value, wanted) for value in cleaned], wanted)
+    if array is None or (is_bytes(wanted) and any(isinstance(value, str) for value in cleaned)):
         raise _first_misfit(cleaned, wanted)
     return convert_nested(array, wanted, convert_plain)
 
@@ -143,10 +144,16 @@ def _inferred(values: list[Any], wanted: pa.DataType) -> pa.Array | None:
         return None
 
 
-def _as_number(value: Any, wanted: pa.DataType) -> Any:
-    if isinstance(value, bool | np.bool_):
-        return int(value)
-    return float(value) if isinstance(value, Decimal) and pt.is_floating(wanted) else value
+def _alike(value: Any, wanted: pa.DataType) -> Any:
+    """Bring what Arrow takes for different kinds of numbers, and Python does not, to one."""
+    match value:
+        case bool() | np.bool_():
+            return int(value)
+        case Decimal() if pt.is_floating(wanted):
+            return float(value)
+        case Decimal() if value.is_nan():
+            return None
+    return value
 
 
 def _first_misfit(values: list[Any], wanted: pa.DataType) -> MisfitError:

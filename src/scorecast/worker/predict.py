@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -78,7 +80,13 @@ def call_model(
     except BaseException as error:  # a model that calls sys.exit must not end the worker quietly
         text = str(error).strip() or "no message"
         message = (
-            f"The model raised {type(error).__name__} on a batch of {rows} rows: {text}. "
-            "The traceback above shows where; try the same rows with load_model(...).predict."
+            f"The model raised {type(error).__name__} on a batch of {rows} rows: {text} "
+            f"({_where(error)}). Try the rows with load_model(...).predict on the driver."
         )
         raise ModelPredictError(message) from error
+
+
+def _where(error: BaseException) -> str:
+    """Name the line that raised; the traceback itself may not reach the user."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"

@@ -1,5 +1,7 @@
 """Predicting on files: what is read, what is written, and what is left as it was."""
 
+# ruff: noqa: DTZ001 - times without a zone are among the values tested
+
 from __future__ import annotations
 
 import base64
@@ -47,6 +49,7 @@ X = Spec(Scalar("double"), "x")
 
 
 def doubled(data: Any) -> Any:
+    """Predict twice the input."""
     return data["x"] * 2
 
 
@@ -59,6 +62,7 @@ def seen(data: Any) -> Any:
 
 @pytest.fixture
 def doubler(save: Save) -> Path:
+    """A model that doubles x."""
     return save(doubled, [X], DOUBLE_OUT)
 
 
@@ -79,7 +83,7 @@ def run(tmp_path: Path) -> Callable[..., Any]:
             table = pq.read_table(report.output)
             assert table.num_rows == report.rows
             return table
-        return report.output.read_text(encoding="utf-8")
+        return report.output.read_bytes().decode()
 
     return predict
 
@@ -121,7 +125,7 @@ TYPES = [
 
 
 def test_cells_are_read_by_the_declared_types(save: Save, run: Any) -> None:
-    """The first rows decide nothing: a late float, an early gap and odd spellings are read right."""
+    """The first rows decide nothing: late floats, early gaps and odd spellings are right."""
     model = save(seen, TYPES, TEXT_OUT)
     rows = [
         "b,i,l,f,d,s,t",
@@ -214,6 +218,27 @@ def test_columns_without_names_are_read_by_position(save: Save, run: Any) -> Non
     assert table["prediction"].to_pylist() == ["1.0,'007'"]
 
 
+@pytest.mark.parametrize("kind", [Scalar("binary"), Array(Scalar("double")), Map(Scalar("long"))])
+def test_inputs_that_csv_has_no_form_for_are_refused(save: Save, run: Any, kind: Any) -> None:
+    """Bytes, lists and records are not guessed from text; JSON and parquet have them."""
+    with pytest.raises(InputMismatchError, match="is string, the model takes"):
+        run(save(seen, [Spec(kind, "x")], TEXT_OUT), "x\n[1]\n")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "bool", "str"])
+def test_cells_are_read_by_the_dtypes_of_tensors(save: Save, run: Any, dtype: str) -> None:
+    """A tensor of any plain dtype can come from csv."""
+
+    def described(data: Any) -> Any:
+        return [f"{data.dtype.kind} {value}" for value in data[:, 0]]
+
+    model = save(described, [Spec(Tensor(dtype, (-1, 1)))], TEXT_OUT)
+
+    output = run(model, "x\n1\n0\n", keep="none")
+    kind = {"float16": "f 1.0", "float32": "f 1.0", "int8": "i 1", "bool": "b True", "str": "U 1"}
+    assert output.splitlines()[1] == kind[dtype]
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet", "json"])
 @pytest.mark.parametrize(
     ("name", "content"),
@@ -289,7 +314,8 @@ def test_any_text_and_number_survive_csv(
         ('id,x\n"canary,2\n3,4\n', "row 2 has 1 cells"),
         (b"id,x\n\xffcanary,1\n", "it is not UTF-8 text"),
         (b"\xffid,x\n1,1\n", "it is not UTF-8 text"),
-        (b"PAR1\0\0\0", "row|cells|CSV|UTF|missing"),
+        (b"PAR1\0\0\0", "missing"),
+        ("id,x\n" + "canary" * 4_500_000 + ",1\n2,2\n", "a row is longer than 8 MB"),
     ],
 )
 def test_a_broken_csv_says_where_without_its_cells(
@@ -340,6 +366,24 @@ def test_what_stands_in_the_last_row_of_json_counts(doubler: Path, run: Any) -> 
             "prediction": pytest.approx(float("nan"), nan_ok=True),
         },
     ]
+
+
+def test_types_that_change_late_in_json_are_told(doubler: Path, run: Any) -> None:
+    """A column that becomes another after thousands of records is as mixed as any."""
+    text = '{"x": 1, "k": 1}\n' * 20_000 + '{"x": 1, "k": {"a": 1}}\n'
+
+    with pytest.raises(InputDataError, match=r"holds dict and int .*and long before"):
+        run(doubler, text, name="in.json")
+
+
+def test_records_without_members_are_no_columns_of_parquet(doubler: Path, run: Any) -> None:
+    """What parquet has no form for is an error of the output; JSON has one."""
+    text = '{"x": 1, "k": {}}'
+
+    with pytest.raises(OutputError, match="cannot be written as parquet"):
+        run(doubler, text, "out.parquet", name="in.json")
+    output = run(doubler, text, "out.json", name="in.json")
+    assert json.loads(output) == {"x": 1, "k": {}, "prediction": 2.0}
 
 
 def test_json_text_stays_text(doubler: Path, run: Any) -> None:
@@ -441,7 +485,7 @@ def test_json_that_breaks_the_declared_type_names_the_record(save: Save, run: An
     ):
         model = save(seen, [Spec(kind, "x")], TEXT_OUT)
         text = json.dumps({"x": None}) + "\n" + json.dumps({"x": bad})
-        with pytest.raises(InputDataError, match='column "x" .*is no') as caught:
+        with pytest.raises(InputDataError, match=r'column "x" .*is no') as caught:
             run(model, text, "out.json", name="in.json")
         assert "canary" not in str(caught.value)
 

@@ -1,8 +1,9 @@
 """`load_model`: the same predictions as the model itself and as MLflow, or a precise error."""
 
+# ruff: noqa: DTZ001 - times without a zone are among the values tested
+
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -167,7 +168,7 @@ def test_what_mlflow_refuses_is_refused(tree: tuple[Any, Path], data: Any) -> No
     pyfunc = pytest.importorskip("mlflow").pyfunc
     _, path = tree
 
-    with pytest.raises(Exception, match="missing|incompatible|Incompatible|convert"):
+    with pytest.raises(Exception, match=r"missing|[Ii]ncompatible|convert"):
         pyfunc.load_model(str(path)).predict(data)
     with pytest.raises(InputMismatchError):
         scorecast.load_model(path).predict(data)
@@ -239,7 +240,7 @@ def test_a_series_is_one_column(save: Save) -> None:
         assert model.predict(series) == {"a": ("float64", ["1.5"])}
     assert model.predict(np.array([1.5])) == {"a": ("float64", ["1.5"])}
     assert model.predict([1.5]) == {"a": ("float64", ["1.5"])}
-    with pytest.raises(InputMismatchError, match='column "a" .* is missing'):
+    with pytest.raises(InputMismatchError, match=r'column "a" .* is missing'):
         model.predict(pd.Series([1.5], name="b"))
 
 
@@ -275,6 +276,7 @@ def test_nested_cells_of_every_shape_are_lists(save: Save) -> None:
         save(lambda data: [len(row) for row in data["m"]], [Spec(kind, "m")])
     )
 
+    assert model.predict({"m": np.ones((4, 2, 3))}) == [2] * 4
     for cell in ([[1.0], [2.0]], np.ones((2, 3)), (np.ones(2), np.ones(3))):
         assert model.predict(pd.DataFrame({"m": pd.Series([cell], dtype=object)})) == [2]
 
@@ -303,6 +305,21 @@ def test_data_that_does_not_fit_is_refused_precisely(
     """The error says what is wrong with the data, before the model sees any of it."""
     with pytest.raises(InputMismatchError, match=problem):
         scorecast.load_model(tree[1]).predict(data)
+
+
+def test_times_are_not_cut_off(save: Save) -> None:
+    """Dates beside times, whichever comes first, leave the times whole; zones are not mixed."""
+    model = scorecast.load_model(save(_describe, [Spec(Scalar("datetime"), "t")]))
+    noon, day = datetime(2024, 1, 1, 12), date(2024, 1, 1)
+    zoned = pd.Timestamp(noon, tz="UTC")
+
+    for cells in ([day, noon], [day, np.datetime64(noon)], [day, pd.Timestamp(noon)]):
+        for order in (cells, cells[::-1]):
+            seen = model.predict({"t": order})["t"][1]
+            assert sorted(seen) == ["2024-01-01 00:00:00", "2024-01-01 12:00:00"]
+    for cells in ([noon, zoned], [zoned, noon], [pd.Timestamp(noon) + pd.Timedelta(1, "ns")]):
+        with pytest.raises(InputMismatchError, match="Give every row the same kind of time"):
+            model.predict(pd.DataFrame({"t": pd.Series(cells, dtype=object)}))
 
 
 def test_errors_about_data_show_none_of_it(save: Save) -> None:

@@ -21,14 +21,17 @@ NAMES = pa.list_(pa.string())
 
 
 def minus(data: Any) -> Any:
+    """Predict a - b."""
     return data["a"] - data["b"]
 
 
 def column_names(data: Any) -> Any:
+    """Predict the names of the columns."""
     return [list(map(str, data.columns))] * len(data)
 
 
 def predicted(batches: Any, *plan: Any) -> list[Any]:
+    """Predict with a plan of these parts; gives plain lists."""
     return [array.to_pylist() for array in predict_columns(batches, ColumnsPlan(*plan))]
 
 

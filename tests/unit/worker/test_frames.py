@@ -1,5 +1,7 @@
 """Whole batches and frames -> the same with predictions beside them."""
 
+# ruff: noqa: DTZ001 - times without a zone are among the values tested
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -45,12 +47,14 @@ KEPT: dict[str, pa.Array] = {
 
 
 def predict_plan(handle: ModelHandle, schema: pa.Schema, result: pa.DataType) -> PredictPlan:
+    """A plan for a model whose only input is x."""
     column = InputColumn(schema.get_field_index("x"), "x", Scalar("double"))
     return PredictPlan(handle, InputPlan("frame", (column,)), result)
 
 
 @pytest.fixture
 def doubler(handle: Handle) -> ModelHandle:
+    """A model that doubles x."""
     return handle(lambda data: data["x"] * 2, [Spec(Scalar("double"), "x")])
 
 

@@ -24,10 +24,12 @@ DOUBLE, LONG, STRING = pa.float64(), pa.int64(), pa.string()
 
 
 def signature(*specs: Spec) -> Signature:
+    """A signature of inputs alone."""
     return Signature(specs)
 
 
 def named(name: str | None, kind: Any = "double", *, required: bool = True) -> Spec:
+    """An input; unnamed where the name is None."""
     return Spec(Scalar(kind) if isinstance(kind, str) else kind, name, required)
 
 
@@ -35,10 +37,12 @@ AGE_AND_PRICE = signature(named("age", "long"), named("price"))
 
 
 def schema(**columns: pa.DataType) -> pa.Schema:
+    """The columns of a frame."""
     return pa.schema(columns.items())
 
 
 def unnamed(*kinds: pa.DataType) -> pa.Schema:
+    """Columns as a column function gets them."""
     return pa.schema([("", kind) for kind in kinds])
 
 

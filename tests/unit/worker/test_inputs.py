@@ -1,5 +1,7 @@
 """What a model is given: by declared type, the same in every batch, or an error without values."""
 
+# ruff: noqa: DTZ001 - times without a zone are among the values tested
+
 from __future__ import annotations
 
 import warnings
@@ -59,7 +61,7 @@ def everything_said(error: BaseException | None) -> Iterator[str]:
 
 
 CONVERSIONS: list[tuple[str, pa.DataType, Any, Any]] = [
-    ("boolean", pa.bool_(), True, np.bool_(True)),
+    ("boolean", pa.bool_(), True, np.True_),
     *(("integer", kind, 7, np.int32(7)) for kind in (pa.int8(), pa.int16(), pa.int32())),
     *(("integer", kind, 7, np.int32(7)) for kind in (pa.uint8(), pa.uint16())),
     *(("long", kind, 7, np.int64(7)) for kind in (pa.int8(), pa.int16(), pa.int32(), pa.int64())),
@@ -244,7 +246,7 @@ def test_lists_become_arrays_and_records_dicts() -> None:
 
 
 def test_members_of_records_are_found_by_name_and_filled_up() -> None:
-    """Another order changes nothing; an optional member that the data lacks is None in every row."""
+    """Their order does not count; an optional member that the data lacks is None everywhere."""
     declared = Object(
         (Property("a", Scalar("double")), Property("z", Scalar("string"), required=False))
     )

@@ -1,5 +1,7 @@
 """Which values become what: the rules of conversion, whatever they come in."""
 
+# ruff: noqa: DTZ001 - times without a zone are among the values tested
+
 from __future__ import annotations
 
 import math
@@ -27,6 +29,7 @@ ERROR = object()
 
 
 def predictions(returned: Any, kind: pa.DataType) -> list[Any]:
+    """Convert one value per row, and hold the result to its type."""
     array = to_predictions(returned, len(returned), kind)
     assert array.type.equals(kind, check_metadata=True)
     array.validate(full=True)
@@ -39,6 +42,7 @@ def same(actual: Any, expected: Any) -> bool:
 
 
 def frame(values: Any, **options: Any) -> pd.DataFrame:
+    """A frame of one column."""
     return pd.DataFrame({"p": pd.Series(values, **options)})
 
 
@@ -281,6 +285,8 @@ def test_the_container_does_not_change_the_result(
         ([1.0], pa.struct([("a", DOUBLE), ("b", DOUBLE)])),
         ([(1.0,)], pa.struct([("a", DOUBLE), ("b", DOUBLE)])),
         (["ab"], pa.struct([("a", TEXT), ("b", TEXT)])),
+        (pa.array([{"a": "x", "c": "y"}]), pa.struct([("a", TEXT), ("b", TEXT)])),
+        (pd.Series([{"a": "x", "c": "y"}]), pa.struct([("a", TEXT), ("b", TEXT)])),
         ([b"\xff"], TEXT),
         (np.array([b"\xff"]), TEXT),
     ],
@@ -291,10 +297,50 @@ def test_values_of_another_kind_are_refused(returned: Any, kind: pa.DataType) ->
         predictions(returned, kind)
 
 
+def test_blocks_do_not_fill_what_takes_one_value() -> None:
+    """Several values per row inside of a record's field are refused with their shape."""
+    columns = {"a": np.zeros((2, 3))}
+
+    with pytest.raises(OutputMismatchError, match=r'shape \(2, 3\) in "a", expected double'):
+        to_predictions(columns, 2, pa.struct([("a", DOUBLE)]))
+    lists = to_predictions(columns, 2, pa.struct([("a", pa.list_(DOUBLE))]))
+    assert lists.to_pylist() == [{"a": [0.0, 0.0, 0.0]}] * 2
+
+
+def test_times_of_all_libraries_may_stand_side_by_side() -> None:
+    """Objects of numpy, pandas and Python are one kind of time, and a date is its midnight."""
+    noon = datetime(2024, 1, 1, 12)
+    objects = [np.datetime64(noon), pd.Timestamp(noon), noon, pd.NaT, None]
+
+    assert predictions(objects, LOCAL) == [noon, noon, noon, None, None]
+    assert predictions(objects, TEXT) == ["2024-01-01 12:00:00"] * 3 + [None, None]
+    midnight = datetime(2024, 1, 1)
+    assert predictions([noon.date(), noon], LOCAL) == [midnight, noon]
+    assert predictions([noon.date(), midnight], pa.date32()) == [noon.date()] * 2
+    with pytest.raises(OutputMismatchError, match="row 1"):
+        predictions([noon.date(), noon], pa.date32())
+    with pytest.raises(OutputMismatchError, match=r"single nanoseconds.*row 1"):
+        predictions([noon, pd.Timestamp(noon) + pd.Timedelta(1, "ns")], LOCAL)
+
+
+@pytest.mark.parametrize("kind", [LOCAL, PARIS])
+def test_clock_times_are_not_mixed_with_instants(kind: pa.DataType) -> None:
+    """Times with and without a zone in one column are refused, whichever comes first."""
+    times = [datetime(2024, 1, 1), datetime(2024, 1, 1, tzinfo=UTC)]
+
+    for values in (times, times[::-1]):
+        with pytest.raises(OutputMismatchError, match="with and without a zone"):
+            predictions(values, kind)
+
+
 def test_mixed_values_are_judged_one_by_one() -> None:
     """Whether a value is accepted does not depend on the values beside it."""
     assert same(predictions([True, 0.5, Decimal("1.5"), None], DOUBLE), [1.0, 0.5, 1.5, None])
-    assert predictions([np.bool_(True), 2], LONG) == [1, 2]
+    assert predictions([np.True_, 2], LONG) == [1, 2]
+    assert same(predictions([Decimal("NaN"), 1], DOUBLE), [NAN, 1.0])
+    assert predictions([Decimal("NaN"), Decimal(1)], MONEY) == [None, Decimal("1.00")]
+    with pytest.raises(OutputMismatchError, match="row 1"):
+        predictions([b"x", "y"], pa.binary())
     assert predictions([{"b": 1}, {"b": "x"}], pa.struct([("b", TEXT)])) == [{"b": "1"}, {"b": "x"}]
     assert predictions([[1], ["x"]], pa.list_(TEXT)) == [["1"], ["x"]]
 
@@ -342,7 +388,7 @@ def test_the_member_that_does_not_fit_is_named() -> None:
     records = [{"id": 1, "scores": {"best": 2**40}}]
 
     for returned in (records, pd.DataFrame(records)):
-        with pytest.raises(OutputMismatchError, match='in "scores.best"'):
+        with pytest.raises(OutputMismatchError, match=r'in "scores\.best"'):
             predictions(returned, kind)
 
 
@@ -407,7 +453,7 @@ def test_times_finer_than_the_type_are_refused() -> None:
 
 @pytest.mark.parametrize("unit", ["Y", "M", "D", "h", "m", "s", "ms", "us", "ns"])
 def test_datetimes_of_every_unit_are_times(unit: str) -> None:
-    """numpy's datetimes are taken in each of their units, NaT as NULL."""
+    """Numpy's datetimes are taken in each of their units, NaT as NULL."""
     returned = np.array(["2024-01-01", "NaT"], f"datetime64[{unit}]")
 
     assert predictions(returned, LOCAL) == [datetime(2024, 1, 1), None]

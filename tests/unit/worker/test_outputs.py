@@ -31,6 +31,7 @@ def predictions(returned: Any, rows: int, kind: pa.DataType = DOUBLE) -> list[An
 
 
 def refusal(returned: Any, rows: int, kind: pa.DataType = DOUBLE) -> str:
+    """The words in which a prediction is refused, without a cause that shows more."""
     with pytest.raises(OutputMismatchError) as caught:
         to_predictions(returned, rows, kind)
     assert caught.value.__cause__ is None
@@ -244,6 +245,25 @@ def test_records_are_filled_by_the_names_of_their_fields(form: str) -> None:
     assert predictions(RECORDS[form], 2, RECORD) == expected
 
 
+def test_records_of_all_kinds_may_be_missing_or_inside_others() -> None:
+    """Pydantic models and named tuples count as records wherever they stand."""
+    kind = pa.struct([("best", RECORD), ("all", pa.list_(RECORD))])
+    returned = [None, {"best": Score(a=1), "all": [Pair("x", 2.0), None, {"a": 3}]}]
+
+    assert predictions([None, Score(a=1)], 2, RECORD) == [None, {"a": 1.0, "b": None}]
+    assert predictions(returned, 2, kind)[1] == {
+        "best": {"a": 1.0, "b": None},
+        "all": [{"a": 2.0, "b": "x"}, None, {"a": 3.0, "b": None}],
+    }
+
+
+def test_lists_per_column_become_lists_of_lists() -> None:
+    """For an array of arrays each column of lists is one element."""
+    returned = pd.DataFrame({"p": [[1.0], [2.0, 3.0]], "q": [[4.0], []], "label": ["x", "y"]})
+
+    assert predictions(returned, 2, pa.list_(LIST)) == [[[1.0], [4.0]], [[2.0, 3.0], []]]
+
+
 def test_a_block_of_numbers_fills_records_by_position() -> None:
     """The columns of an array are the fields in their order; another number of them is refused."""
     kind = pa.struct([("p", DOUBLE), ("q", pa.float32())])
@@ -312,6 +332,7 @@ def test_several_columns_that_fit_are_an_error_that_names_them() -> None:
     assert "p0, p1 of them fit" in message
     assert "`p0` TYPE, `p1` TYPE, `label` TYPE" in message
     assert "none of them fit" in refusal(SCALARS, 2, pa.binary())
+    assert predictions(pd.DataFrame({"z": [1j], "p": [0.5]}), 1) == [0.5]
 
 
 def test_a_column_without_values_does_not_make_a_choice_unclear() -> None:
@@ -339,7 +360,7 @@ def test_records_of_different_members_are_no_array() -> None:
 
 
 def test_several_values_per_row_are_not_one() -> None:
-    """A block of several columns is no scalar; the error shows its shape and the type to ask for."""
+    """A block of columns is no scalar; the error shows its shape and the type to ask for."""
     message = refusal(np.zeros((3, 2)), 3)
 
     assert "shape (3, 2)" in message

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scorecast
-from scorecast.errors import InputMismatchError, ModelLoadError, ModelPredictError
-from scorecast.errors import OutputMismatchError
+from scorecast.errors import (
+    InputMismatchError,
+    ModelLoadError,
+    ModelPredictError,
+    OutputMismatchError,
+)
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Param, Scalar, Signature, Spec
 from scorecast.worker.cache import MODELS
@@ -36,11 +41,13 @@ def plan_for(
     result: pa.DataType | None = None,
     **params: Any,
 ) -> PredictPlan:
+    """A plan as the driver makes it."""
     inputs = plan_by_name(handle.info.enforced_signature, schema)
     return PredictPlan(handle, inputs, result or pa.float64(), params or None)
 
 
 def batch(*values: float) -> pa.RecordBatch:
+    """A batch of the column x."""
     return pa.RecordBatch.from_arrays([pa.array(values, pa.float64())], schema=SCHEMA)
 
 
@@ -73,7 +80,7 @@ def test_predictions_do_not_depend_on_how_rows_are_cut_into_batches(
     table = pd.DataFrame(rows, columns=["a", "b", "c"])
     whole = pa.RecordBatch.from_pandas(table)
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
-    batches = [whole.slice(i, j - i) for i, j in zip(edges, edges[1:], strict=False)]
+    batches = [whole.slice(i, j - i) for i, j in pairwise(edges)]
 
     results = list(predict_batches(batches, plan_for(handle, whole.schema)))
 
@@ -191,7 +198,7 @@ def test_whatever_a_model_raises_is_an_error_of_the_batch(
 
 
 def test_an_interrupt_is_passed_on(handle: Handle) -> None:
-    """Ctrl-C while a model predicts stops the process, and is not taken for a fault of the model."""
+    """Ctrl-C while a model predicts stops the process, and is no fault of the model."""
 
     def interrupted(data: Any) -> Any:
         raise KeyboardInterrupt

@@ -70,6 +70,7 @@ def test_what_is_no_type_is_told_with_the_names_that_are(text: str) -> None:
 
 
 def outputs(*kinds: Any) -> Signature:
+    """A signature of outputs alone."""
     return Signature(None, tuple(kind if isinstance(kind, Spec) else Spec(kind) for kind in kinds))
 
 

@@ -29,6 +29,7 @@ def tensor(columns: Any, dtype: str, *shape: int) -> Any:
 
 
 def assert_array(actual: Any, expected: np.ndarray[Any, Any]) -> None:
+    """Hold an array to dtype, shape and values of another."""
     assert isinstance(actual, np.ndarray)
     assert actual.dtype == expected.dtype
     np.testing.assert_array_equal(actual, expected)
@@ -190,6 +191,7 @@ def test_times_are_local_times() -> None:
         (pa.array([["a"]]), "bytes"),
         (pa.array([[1]]), "str"),
         (pa.array([[1]]), "datetime64[ns]"),
+        (pa.array([[1]]), "timedelta64[ns]"),
     ],
 )
 def test_values_of_another_kind_are_refused_before_any_row(column: pa.Array, dtype: str) -> None:
