@@ -182,6 +182,8 @@ def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):
         (["--result-type", "dubble"], 2, "dubble"),
         (["--result-type", "timestamp"], 5, "result type timestamp"),
         (["--mode", "replace"], 2, "replace"),
+        (["--result-type", "varchar(3)"], 2, "varchar"),
+        (["--where", "CAST(plan AS INT) = 1"], 3, "could not read the input"),
         (["--keep", ""], 2, "keep"),
     ],
 )
@@ -269,6 +271,14 @@ def test_config_lists_all_problems():
         BatchPredictConfig(model_uri="", input="i", output="o", keep="some", mode="x", where=" ")
     text = str(failed.value)
     assert all(word in text for word in ("model_uri", "keep", "mode", "where"))
+
+
+def test_config_takes_paths_and_refuses_a_text_of_columns(tmp_path):
+    """Paths of pathlib are options as texts are; a text is no tuple of names."""
+    config = BatchPredictConfig(model_uri=tmp_path, input=tmp_path / "i", output=tmp_path / "o")
+    assert config.output == str(tmp_path / "o")
+    with pytest.raises(ConfigError, match="tuple of names"):
+        BatchPredictConfig(model_uri="m", input="i", output="o", columns="id")
 
 
 def test_output_exists_is_an_output_error(spark, work, churn_model):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 import scorecast
 from scorecast.local.model import resolve_model
@@ -18,6 +19,10 @@ from scorecast.worker.handle import ModelHandle
 # MLflow reads these when it is imported, which some tests do.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_TRACKING_URI", "sqlite://")
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 Save = Callable[..., Path]
 

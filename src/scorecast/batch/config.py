@@ -9,6 +9,8 @@ from scorecast.errors import ConfigError
 
 Mode: TypeAlias = Literal["error", "overwrite"]
 
+_PATHS = ("model_uri", "input", "output")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPredictConfig:
@@ -44,11 +46,17 @@ class BatchPredictConfig:
     mode: Mode = "error"
 
     def __post_init__(self) -> None:
+        for name in _PATHS:
+            # Paths are welcome; from here on they are text, as on the command line.
+            object.__setattr__(self, name, str(getattr(self, name)))
         problems = [
             f"{name} is empty"
-            for name in ("model_uri", "input", "output", "output_column")
-            if not str(getattr(self, name)).strip()
+            for name in (*_PATHS, "output_column")
+            if not getattr(self, name).strip()
         ]
+        columns: object = self.columns  # callers without a type checker pass a text
+        if isinstance(columns, str):
+            problems.append(f'columns is the text "{columns}", expected a tuple of names')
         if self.mode not in get_args(Mode):
             problems.append(f'mode is "{self.mode}", expected one of {", ".join(get_args(Mode))}')
         if self.columns is not None and not self.columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import Observation
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
@@ -13,13 +14,16 @@ from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.report import RunReport
 from scorecast.batch.sink import check_output, count_rows, staged
 from scorecast.batch.source import read_input
-from scorecast.errors import OutputError, OutputMismatchError
-from scorecast.spark.failures import error_in_worker
+from scorecast.errors import InputDataError, OutputError, OutputMismatchError
+from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.frame import apply_plan, plan_frame, select_columns
 from scorecast.spark.prepare import check_model
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+
+_WRITE_FAILED = "TASK_WRITE_FAILED"
 
 
 def batch_predict(
@@ -59,7 +63,7 @@ def batch_predict(
     counted = select_columns(df, plan).observe(entering, F.count(F.lit(1)).alias("rows"))
     predicted = apply_plan(counted, plan, handle).observe(leaving, F.count(F.lit(1)).alias("rows"))
     with staged(config.output) as path:
-        _write(predicted, path)
+        _write(predicted, config, path)
         rows_in, rows_out = int(entering.get["rows"]), int(leaving.get["rows"])
         _check_rows(rows_in, rows_out, count_rows(path))
     return RunReport(
@@ -74,14 +78,19 @@ def batch_predict(
     )
 
 
-def _write(df: DataFrame, path: str) -> None:
+def _write(df: DataFrame, config: BatchPredictConfig, path: str) -> None:
     try:
         df.write.mode("error").parquet(path)
-    except PySparkException as error:
+    except (PySparkException, Py4JError) as error:
         ours = error_in_worker(error)
         if ours is not None:
             raise ours from error
-        message = f'Spark could not write the predictions to "{path}": {_first_line(error)}'
+        condition = error.getCondition() if isinstance(error, PySparkException) else None
+        # Spark evaluates nothing but the scan and the condition on rows; all else is writing.
+        if condition is not None and not condition.startswith(_WRITE_FAILED):
+            message = f'Spark could not read the input "{config.input}": {reason(error)}'
+            raise InputDataError(message) from error
+        message = f'Spark could not write the output "{config.output}": {reason(error)}'
         raise OutputError(message) from error
 
 
@@ -94,7 +103,3 @@ def _check_rows(rows_in: int, rows_out: int, in_files: int | None) -> None:
             "the storage or the session is faulty."
         )
         raise OutputMismatchError(message)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException, PySparkException
 
 from scorecast.errors import ConfigError, InputDataError
+from scorecast.spark.failures import reason
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,7 +49,7 @@ def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error).strip().splitlines()[0]
+    text = reason(error)
     broken = _NOT_PARQUET.search(str(error))
     if broken is not None:
         return f'"{broken[1]}" is not a parquet file.'

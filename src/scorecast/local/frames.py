@@ -11,7 +11,13 @@ import pandas as pd
 import pyarrow as pa
 
 from scorecast.errors import InputMismatchError
-from scorecast.worker.casts import ARROW_ERRORS, MisfitError, alike_times, arrow_of
+from scorecast.worker.casts import (
+    ARROW_ERRORS,
+    MisfitError,
+    alike_times,
+    arrow_of,
+    is_foreign_frame,
+)
 
 
 def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
@@ -20,6 +26,8 @@ def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
     Raises:
         InputMismatchError: It is of no form that has rows and columns, or a column mixes types.
     """
+    if is_foreign_frame(data):
+        data = pa.table(data)
     match data:
         case pa.RecordBatch():
             return data, True
@@ -44,6 +52,8 @@ def to_batch(data: Any) -> tuple[pa.RecordBatch, bool]:
 
 def without_signature(data: Any) -> Any:
     """Give the data as a model without a signature gets it: Arrow as pandas, the rest untouched."""
+    if is_foreign_frame(data):
+        data = pa.table(data)
     if isinstance(data, pa.Table | pa.RecordBatch):
         return data.to_pandas(maps_as_pydicts="strict")
     if isinstance(data, list) and data and all(isinstance(row, Mapping) for row in data):

@@ -15,10 +15,11 @@ from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import types as pt
 
 from scorecast.errors import OutputError
 from scorecast.local.formats import Format
-from scorecast.worker.arrow_types import readable
+from scorecast.worker.arrow_types import is_list, readable
 from scorecast.worker.nested import is_nested
 
 Write = Callable[[pa.RecordBatch], None]
@@ -121,8 +122,9 @@ def _csv_writer(stream: IO[bytes], schema: pa.Schema) -> Iterator[Write]:
 @contextmanager
 def _json_writer(stream: IO[bytes]) -> Iterator[Write]:
     def write(batch: pa.RecordBatch) -> None:
-        for record in batch.to_pylist(maps_as_pydicts="strict"):
-            text = json.dumps(_json_value(record), ensure_ascii=False, allow_nan=False)
+        for record in batch.to_pylist():
+            values = {f.name: _json_value(record[f.name], f.type) for f in batch.schema}
+            text = json.dumps(values, ensure_ascii=False, allow_nan=False)
             stream.write(f"{text}\n".encode())
 
     yield write
@@ -146,16 +148,20 @@ def _quoted(text: str) -> str:
     return f'"{doubled}"'
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: Any, kind: pa.DataType) -> Any:
     """Give a value that JSON has a form for; floats that it has no numbers for are as in Spark."""
+    if value is None:
+        return None
+    if pt.is_map(kind):
+        return {_text(key): _json_value(item, kind.item_type) for key, item in value}
+    if is_list(kind):
+        return [_json_value(item, kind.value_type) for item in value]
+    if pt.is_struct(kind):
+        return {member.name: _json_value(value[member.name], member.type) for member in kind}
     match value:
-        case dict():
-            return {key: _json_value(item) for key, item in value.items()}
-        case list():
-            return [_json_value(item) for item in value]
         case float() if not math.isfinite(value):
             return "NaN" if math.isnan(value) else f"{'-' if value < 0 else ''}Infinity"
-        case str() | bool() | int() | float() | None:
+        case str() | bool() | int() | float():
             return value
     return _text(value)
 

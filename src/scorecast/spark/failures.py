@@ -28,3 +28,10 @@ def error_in_worker(error: Exception) -> ScorecastError | None:
     if not (isinstance(kind, type) and issubclass(kind, ScorecastError)):
         return None
     return kind(found[-1]["message"].strip())
+
+
+def reason(error: Exception) -> str:
+    """Give the one line of an error of Spark that says what is wrong."""
+    java = getattr(error, "java_exception", None)
+    text = str(error if java is None else java.toString()).strip()
+    return text.splitlines()[0]

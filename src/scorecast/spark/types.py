@@ -22,17 +22,13 @@ _FIXED: dict[type[st.DataType], pa.DataType] = {
     st.FloatType: pa.float32(),
     st.DoubleType: pa.float64(),
     st.StringType: pa.string(),
-    st.VarcharType: pa.string(),
-    st.CharType: pa.string(),
     st.BinaryType: pa.binary(),
     st.DateType: pa.date32(),
     st.TimestampNTZType: pa.timestamp("us"),
     st.DayTimeIntervalType: pa.duration("us"),
     st.NullType: pa.null(),
 }
-_FROM_ARROW = {
-    arrow: kind for kind, arrow in _FIXED.items() if kind not in (st.VarcharType, st.CharType)
-}
+_FROM_ARROW = {arrow: kind for kind, arrow in _FIXED.items()}
 
 
 def to_arrow(kind: st.DataType, time_zone: str) -> pa.DataType:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as pt
 
+from scorecast.errors import WorkerEnvironmentError
 from scorecast.worker.arrow_types import readable
 
 ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
@@ -65,6 +67,15 @@ def arrow_of(values: Any, kind: pa.DataType | None = None, *, nan_is_null: bool 
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
+def is_foreign_frame(values: Any) -> bool:
+    """Tell whether something is a table of another library that speaks Arrow, such as polars."""
+    return (
+        hasattr(values, "__arrow_c_stream__")
+        and hasattr(values, "columns")
+        and not isinstance(values, pd.DataFrame | pa.Table | pa.RecordBatch)
+    )
+
+
 def alike_times(values: Iterable[Any], wanted: str) -> list[Any]:
     """Bring times of Python, numpy and pandas, and dates beside them, to one kind.
 
@@ -105,13 +116,48 @@ def to_local(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """
     array = decoded(array)
     if pt.is_timestamp(array.type) and array.type.tz is not None:
-        array = pc.local_timestamp(array)
+        array = clock_time(array)
     return cast_exactly(array, wanted)
+
+
+def clock_time(instants: pa.Array) -> pa.Array:
+    """Give what the clock of their own zone shows at some instants.
+
+    Raises:
+        WorkerEnvironmentError: The zone is not known on this machine.
+    """
+    with _known_zone(instants.type.tz):
+        return pc.local_timestamp(instants)
+
+
+def instants_of(clock_times: pa.Array, zone: str) -> pa.Array:
+    """Give the instants at which the clock of a zone shows some times.
+
+    Of two the earlier is taken, and where the clock jumps the moment of the jump, as in Spark.
+
+    Raises:
+        WorkerEnvironmentError: The zone is not known on this machine.
+    """
+    with _known_zone(zone):
+        return pc.assume_timezone(clock_times, zone, ambiguous="earliest", nonexistent="latest")
 
 
 def first_true(mask: pa.Array) -> int:
     """Give the position of the first true value."""
     return int(pc.index(mask, True).as_py())
+
+
+@contextmanager
+def _known_zone(zone: str) -> Iterator[None]:
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        message = (
+            f'The time zone "{zone}" is not known to Arrow on this machine. Install the time zones '
+            "of the system (package tzdata), use a newer pyarrow, or give the zone as a region, "
+            'such as "Europe/Paris".'
+        )
+        raise WorkerEnvironmentError(message) from error
 
 
 def _cast_or_none(array: pa.Array, wanted: pa.DataType) -> pa.Array | None:
@@ -123,9 +169,10 @@ def _cast_or_none(array: pa.Array, wanted: pa.DataType) -> pa.Array | None:
 
 def _lost(array: pa.Array, cast: pa.Array) -> pa.Array | None:
     """Find the losses that Arrow's safe casts let pass."""
-    if pt.is_floating(cast.type) and (pt.is_floating(array.type) or pt.is_decimal(array.type)):
-        infinite = pc.is_inf(cast)
-        return pc.and_not(infinite, pc.is_inf(array)) if pt.is_floating(array.type) else infinite
+    if pt.is_floating(cast.type) and pt.is_decimal(array.type):
+        return pc.is_inf(cast)
+    if pt.is_floating(cast.type) and array.type == pa.float64():
+        return pc.and_not(pc.is_inf(cast), pc.is_inf(array))
     if pt.is_date(cast.type) and pt.is_timestamp(array.type):
         return pc.not_equal(cast.cast(array.type), array)
     return None

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from scorecast.errors import OutputMismatchError
+from scorecast.worker.casts import is_foreign_frame
 
 Columns: TypeAlias = dict[str, Any]
 
@@ -27,6 +28,8 @@ def to_columns(prediction: Any, rows: int) -> Columns:
     values = prediction
     if hasattr(values, "toarray"):
         values = values.toarray()  # scipy's sparse matrices
+    elif is_foreign_frame(values):
+        values = pa.table(values)
     if isinstance(values, pa.Table | pa.RecordBatch):
         named = zip(values.schema.names, values.columns, strict=True)
         columns = {name: _sequence(column, rows, name) for name, column in named}
@@ -74,7 +77,13 @@ def _sequence(values: Any, rows: int, name: Any = UNNAMED) -> Any:
 
 def _detached(values: Any) -> Any:
     """Give the numbers of a torch tensor, wherever it is."""
-    return np.asarray(values.detach().cpu()) if hasattr(values, "detach") else values
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    try:
+        return np.asarray(tensor)
+    except TypeError:  # numpy has no bfloat16
+        return np.asarray(tensor.float())
 
 
 def _plain_list(values: Sequence[Any]) -> Any:

@@ -3,8 +3,8 @@
 Numbers are converted when nothing is lost: integers to wider integers, to floats and decimals that
 hold them, floats to integers only when exact, booleans to 0 and 1. Floats become the nearest
 narrower float or decimal, but do not overflow. Anything may become text; text is never parsed. NaN
-stays NaN in floats, and is NULL in all other types, which have no NaN. Times
-without a zone are local ones; of two instants of that name the earlier is taken, as in Spark.
+stays NaN in floats, and is NULL in all other types, which have no NaN. Times without a zone are
+clock times of the zone of the type.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ from pyarrow import types as pt
 
 from scorecast.errors import OutputMismatchError
 from scorecast.worker.arrow_types import is_bytes, is_text, readable
-from scorecast.worker.casts import ARROW_ERRORS, MisfitError, arrow_of, cast_exactly, decoded
+from scorecast.worker.casts import (
+    ARROW_ERRORS,
+    MisfitError,
+    arrow_of,
+    cast_exactly,
+    clock_time,
+    decoded,
+    instants_of,
+)
 
 _ARROW_UNITS = {"D", "s", "ms", "us", "ns"}
 
@@ -115,11 +123,11 @@ def _in_zone(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     """Bring dates and times to the zone of the wanted type, or out of one if it has none."""
     zone = wanted.tz if pt.is_timestamp(wanted) else None
     if pt.is_timestamp(array.type) and array.type.tz is not None:
-        return array if zone is not None else pc.local_timestamp(array)
+        return array if zone is not None else clock_time(array)
     if zone is None:
         return array
     local = array if pt.is_timestamp(array.type) else array.cast(pa.timestamp("us"))
-    return pc.assume_timezone(local, zone, ambiguous="earliest", nonexistent="latest")
+    return instants_of(local, zone)
 
 
 def _with_known_dtype(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -143,6 +151,4 @@ def _text_array(array: pa.Array) -> pa.Array:
     if pt.is_floating(kind):  # numpy knows how many digits a float has
         numbers = array.to_numpy(zero_copy_only=False)
         values = [None if value is None else numbers[i] for i, value in enumerate(values)]
-    if pt.is_timestamp(kind):
-        values = [None if value is None else pd.Timestamp(value) for value in values]
     return pa.array([text_of(value) for value in values], pa.string())

@@ -40,11 +40,11 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"scorecast, version {scorecast.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["predikt"], ["--nope"], ["predict", "--nope"], []])
+@pytest.mark.parametrize("arguments", [["predikt"], ["--nope"], ["predict", "--nope"]])
 def test_what_cannot_be_understood_is_a_usage_error(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    """Unknown commands and options, and nothing at all, exit with 2 and the usage on stderr."""
+    """Unknown commands and options exit with 2 and the usage on stderr."""
     assert main(arguments) == 2
 
     captured = capsys.readouterr()

@@ -54,22 +54,35 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
     return model, scorecast.save_model(model, path, signature=Signature(tuple(SPECS)))
 
 
+class Frame:
+    """As much of a data frame of another library as Arrow needs to see."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.columns = table.schema.names
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
+MIXED_UP = FRAME[["c", "b", "a"]]
 BY_NAME = {
     "frame": FRAME,
-    "frame in another order with more": FRAME[["c", "b", "a"]].assign(id=["x", "y", "z"]),
+    "frame in another order with more": MIXED_UP.assign(id=["x", "y", "z"]),
     "frame of narrower types": FRAME.astype({"a": "float32", "b": "int8", "c": "float32"}),
     "nullable frame": FRAME.convert_dtypes(),
     "Arrow-backed frame": FRAME.convert_dtypes(dtype_backend="pyarrow"),
     "frame of objects": FRAME.astype(object),
-    "table": pa.Table.from_pandas(FRAME, preserve_index=False),
+    "table": pa.Table.from_pandas(MIXED_UP, preserve_index=False),
     "table of several chunks": pa.concat_tables(
-        [pa.Table.from_pandas(FRAME.iloc[i : i + 1], preserve_index=False) for i in range(3)]
+        [pa.Table.from_pandas(MIXED_UP.iloc[i : i + 1], preserve_index=False) for i in range(3)]
     ),
-    "record batch": pa.RecordBatch.from_pandas(FRAME, preserve_index=False),
+    "record batch": pa.RecordBatch.from_pandas(MIXED_UP, preserve_index=False),
+    "frame of another library": Frame(pa.Table.from_pandas(MIXED_UP, preserve_index=False)),
     "dict of columns": {name: FRAME[name].tolist() for name in "cab"},
     "dict of arrays": {name: FRAME[name].to_numpy() for name in "cab"},
     "dict of Series": {name: FRAME[name] for name in "cab"},
-    "records": FRAME.to_dict("records"),
+    "records": MIXED_UP.to_dict("records"),
 }
 BY_POSITION = {
     "array": FRAME.to_numpy(object),
@@ -202,7 +215,7 @@ def test_one_row_may_be_given_as_a_dict_of_values(save: Save) -> None:
     assert seen["price"] == ("float64", ["1.5"])
     assert seen["when"] == ("datetime64[ns]", ["2024-01-01 00:00:00"])
     assert seen["what"] == ("object", ["{'n': 1}"])
-    assert seen["note"][1] == ["nan"]
+    assert seen["note"][1] in (["nan"], ["None"])  # pandas 3, pandas 2
     two = model.predict({"price": [1, 2], "when": pd.Timestamp("2024"), "what": [{"n": 1}] * 2})
     assert two["when"][1] == ["2024-01-01 00:00:00"] * 2
 
@@ -351,7 +364,7 @@ def test_without_a_signature_data_pass_through(save: Save) -> None:
     for data in (FRAME, FRAME["a"], np.eye(2), {"a": [1]}, [1, 2], "text", 5):
         assert model.predict(data) is data
     table = pa.table({"a": [1, 2]})
-    for data in (table, table.to_batches()[0], [{"a": 1}, {"a": 2}]):
+    for data in (table, table.to_batches()[0], Frame(table), [{"a": 1}, {"a": 2}]):
         pd.testing.assert_frame_equal(model.predict(data), pd.DataFrame({"a": [1, 2]}))
 
 

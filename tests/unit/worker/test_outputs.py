@@ -128,6 +128,36 @@ class Tensor:
         return self._values
 
 
+class BFloat16(Tensor):
+    """A tensor of a dtype that numpy does not have."""
+
+    def cpu(self) -> Any:
+        """Come from the device."""
+        return self
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        message = "Got unsupported ScalarType BFloat16"
+        raise TypeError(message)
+
+    def float(self) -> np.ndarray[Any, Any]:
+        """Convert to a dtype that numpy has."""
+        return self._values
+
+
+class Frame:
+    """As much of a data frame of another library as Arrow needs to see."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self.columns = table.schema.names
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return self._table.to_pandas().to_numpy()
+
+
 class WithArray:
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         return np.array([0.25, 0.5, 0.75])
@@ -166,6 +196,8 @@ COLUMNS = {
     "Arrow table": pa.table({"p": [0.25, 0.5, 0.75]}),
     "record batch": pa.RecordBatch.from_pydict({"p": [0.25, 0.5, 0.75]}),
     "tensor": Tensor([0.25, 0.5, 0.75]),
+    "tensor of bfloat16": BFloat16([0.25, 0.5, 0.75]),
+    "frame of another library": Frame(pa.table({"p": [0.25, 0.5, 0.75]})),
     "tensor with a column": Tensor([[0.25], [0.5], [0.75]]),
     "list of tensors": [Tensor(0.25), Tensor(0.5), Tensor(0.75)],
     "anything with __array__": WithArray(),
@@ -230,6 +262,7 @@ RECORDS = {
     "record array": np.array([(1, "x"), (2, "y")], [("a", "i4"), ("b", "U1")]),
     "array of objects": np.array([[1, "x"], [2, "y"]], object),
     "Arrow table": pa.table({"b": ["x", "y"], "a": [1, 2]}),
+    "frame of another library": Frame(pa.table({"b": ["x", "y"], "a": [1, 2]})),
     "Arrow structs": pa.array([{"b": "x", "a": 1}, {"b": "y", "a": 2}]),
     "Arrow-backed Series": pd.Series(
         pa.array([{"b": "x", "a": 1}, {"b": "y", "a": 2}]).to_pandas(),
@@ -262,6 +295,12 @@ def test_lists_per_column_become_lists_of_lists() -> None:
     returned = pd.DataFrame({"p": [[1.0], [2.0, 3.0]], "q": [[4.0], []], "label": ["x", "y"]})
 
     assert predictions(returned, 2, pa.list_(LIST)) == [[[1.0], [4.0]], [[2.0, 3.0], []]]
+    records = pd.DataFrame({"p": [{"a": 1.0}], "q": [{"a": 2.0}], "label": ["x"]})
+    assert predictions(records, 1, pa.list_(pa.struct([("a", DOUBLE)]))) == [
+        [{"a": 1.0}, {"a": 2.0}]
+    ]
+    maps = predictions(records, 1, pa.list_(pa.map_(pa.string(), DOUBLE)))
+    assert maps == [[[("a", 1.0)], [("a", 2.0)]]]
 
 
 def test_a_block_of_numbers_fills_records_by_position() -> None:
@@ -323,6 +362,14 @@ def test_of_several_columns_the_one_that_fits_is_taken(
 ) -> None:
     """A scalar result takes the only column of its kind, by dtype as in MLflow."""
     assert predictions(form(SCALARS), 2, kind) == expected
+
+
+def test_categories_are_of_the_kind_of_their_values() -> None:
+    """A categorical column of texts is chosen for text, and not for numbers."""
+    frame = pd.DataFrame({"label": pd.Categorical(["x", "y"]), "p": [0.1, 0.2]})
+
+    assert predictions(frame, 2, pa.string()) == ["x", "y"]
+    assert predictions(frame, 2) == [0.1, 0.2]
 
 
 def test_several_columns_that_fit_are_an_error_that_names_them() -> None:

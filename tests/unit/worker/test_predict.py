@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import scorecast
@@ -71,7 +71,6 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ModelHandle]:
     rows=st.lists(st.tuples(*[st.floats(-3, 3)] * 3), min_size=1, max_size=40),
     cuts=st.lists(st.integers(0, 40), max_size=6),
 )
-@settings(deadline=None)
 def test_predictions_do_not_depend_on_how_rows_are_cut_into_batches(
     forest: tuple[Any, ModelHandle], rows: list[tuple[float, ...]], cuts: list[int]
 ) -> None:
