@@ -78,7 +78,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         params: Inference params that the model declares.
         model_config: Overrides single keys of the configuration stored with the model.
         interface: ``"arrow"`` for mapInArrow, ``"pandas"`` for mapInPandas. Same predictions;
-            arrow is the faster one for every flavor measured, see benchmarks/.
+            arrow is as fast or faster for every model of ``benchmarks/interfaces.py``.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
