@@ -305,6 +305,7 @@ def test_nested_cells_of_every_shape_are_lists(save: Save) -> None:
         (np.ones((2, 2, 2)), r"shape \(2, 2, 2\)"),
         (pd.DataFrame({"a": [1.0], "b": [1], "C": [1.0]}), 'missing. Did you mean "C"'),
         (pd.DataFrame({"a": [1, "x"], "b": [1, 2], "c": [1, 2]}), "holds int and str side by side"),
+        ({"a": [2**70], "b": [1], "c": [1]}, "holds int values that Arrow has no type for"),
         (pd.DataFrame([[1.0, 1]]), "takes 3 input columns, got 2"),
         (FRAME.assign(b=[1.0, 2.0, None]), "double, the model takes long"),
         (FRAME.assign(b=pd.array([1, None, 3], "Int64")), "1 nulls"),

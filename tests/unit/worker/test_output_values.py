@@ -336,6 +336,7 @@ def test_mixed_values_are_judged_one_by_one() -> None:
     """Whether a value is accepted does not depend on the values beside it."""
     assert same(predictions([True, 0.5, Decimal("1.5"), None], DOUBLE), [1.0, 0.5, 1.5, None])
     assert predictions([np.True_, 2], LONG) == [1, 2]
+    assert predictions([1.5, pd.NA, pd.NaT, None], DOUBLE) == [1.5, None, None, None]
     assert same(predictions([Decimal("NaN"), 1], DOUBLE), [NAN, 1.0])
     assert predictions([Decimal("NaN"), Decimal(1)], MONEY) == [None, Decimal("1.00")]
     with pytest.raises(OutputMismatchError, match="row 1"):

@@ -382,6 +382,13 @@ def test_several_columns_that_fit_are_an_error_that_names_them() -> None:
     assert predictions(pd.DataFrame({"z": [1j], "p": [0.5]}), 1) == [0.5]
 
 
+def test_a_missing_record_is_a_missing_value() -> None:
+    """Of a list of records with gaps the column that fits is taken, gaps being NULL."""
+    returned = [{"label": "x", "p": 0.5}, None, {"label": "y"}]
+
+    assert predictions(returned, 3) == [0.5, None, None]
+
+
 def test_a_column_without_values_does_not_make_a_choice_unclear() -> None:
     """A text column that happens to be all missing is not mistaken for the number asked for."""
     frame = pd.DataFrame({"label": pd.Series([None, None], dtype=object), "p": [0.1, 0.2]})

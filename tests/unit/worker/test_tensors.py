@@ -132,6 +132,15 @@ def test_numbers_that_the_dtype_cannot_hold_are_refused(column: pa.Array, dtype:
     assert caught.value.__suppress_context__
 
 
+def test_integers_become_floats_exactly() -> None:
+    """A double holds integers that a float does not."""
+    big = 2**53 - 1
+
+    assert_array(tensor(pa.array([big]), "float64", -1), np.array([float(big)]))
+    with pytest.raises(InputMismatchError, match="row 0"):
+        tensor(pa.array([big]), "float32", -1)
+
+
 def test_floats_are_rounded_to_the_declared_dtype() -> None:
     """Doubles become the nearest float32, as models of that dtype expect."""
     assert_array(tensor(pa.array([[0.1]]), "float32", -1, 1), np.array([[0.1]], np.float32))
