@@ -4,15 +4,14 @@ DEMO := build/demo
 DEMO_VENV := build/demo-venv
 TEST_VENV := .venv
 
-# A machine without Java gets one from PyPI.
-HAS_JAVA := $(shell { [ -x "$$JAVA_HOME/bin/java" ] || java -version; } >/dev/null 2>&1 && echo yes)
-comma := ,
+PYTHON_IS_NEW := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	"scorecast needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")
 
 .PHONY: demo test lint clean
 
 demo: $(DEMO_VENV)/.installed $(DEMO)/model/MLmodel
-	PATH="$(CURDIR)/$(DEMO_VENV)/bin:$$PATH" JAVA_HOME="$$($(DEMO_VENV)/bin/scorecast java-home)" \
-	SPARK_CONF_DIR=conf \
+	JAVA_HOME="$$($(DEMO_VENV)/bin/scorecast java-home)" && export JAVA_HOME && \
+	PATH="$(abspath $(DEMO_VENV))/bin:$$PATH" SPARK_CONF_DIR=conf \
 	spark-submit jobs/batch_predict.py --model-uri $(DEMO)/model \
 		--input $(DEMO)/flights.parquet --output $(DEMO)/predictions.parquet --mode overwrite
 	@echo
@@ -23,8 +22,11 @@ $(DEMO)/model/MLmodel: $(DEMO_VENV)/.installed jobs/demo_flights.py
 	$(DEMO_VENV)/bin/python jobs/demo_flights.py prepare $(DEMO)
 
 $(DEMO_VENV)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(DEMO_VENV)
-	$(DEMO_VENV)/bin/pip install --quiet --editable ".[sklearn,demo$(if $(HAS_JAVA),,$(comma)java)]"
+	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
+	$(PYTHON) -m venv --clear $(DEMO_VENV)
+	$(DEMO_VENV)/bin/pip install --quiet --editable ".[sklearn,demo]"
+	$(DEMO_VENV)/bin/scorecast java-home >/dev/null 2>&1 || \
+		$(DEMO_VENV)/bin/pip install --quiet --editable ".[java]"
 	touch $@
 
 test: $(TEST_VENV)/.installed
@@ -37,7 +39,8 @@ lint: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/lint-imports
 
 $(TEST_VENV)/.installed: pyproject.toml
-	$(PYTHON) -m venv $(TEST_VENV)
+	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
+	$(PYTHON) -m venv --clear $(TEST_VENV)
 	$(TEST_VENV)/bin/pip install --quiet --editable ".[dev]"
 	touch $@
 

@@ -157,3 +157,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     by_folded = {known_name.casefold(): known_name for known_name in known}
     close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     return f' Did you mean "{by_folded[close[0]]}"?' if close else ""
+
+
+def one_line(error: BaseException) -> str:
+    """Give the text of a foreign error as one line of at most 500 characters.
+
+    Messages of ours hold no blank line, which is how the driver finds their end in the text of a
+    worker's traceback.
+    """
+    return " ".join(str(error).split())[:500] or "no message"

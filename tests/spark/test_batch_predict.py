@@ -11,6 +11,7 @@ import pytest
 
 import scorecast
 from scorecast import BatchPredictConfig, batch_predict
+from scorecast.batch.sink import staged
 from scorecast.cli.main import main
 from scorecast.errors import ConfigError, ModelPredictError, OutputExistsError
 from scorecast.models.signature import Scalar, Signature, Spec
@@ -255,6 +256,78 @@ def test_output_in_the_input_is_refused(spark, work, churn_model):
         assert main([*same, "--input", source, "--output", target]) == 6
     assert main([*same, "--input", str(work), "--output", str(work / "out.parquet")]) == 6
     assert fingerprint(work) == before
+
+
+def test_overwrite_replaces_outputs_only(spark, work, churn_model, tmp_path, capsys):
+    """A folder with other things in it, a file, and the model itself are never replaced."""
+    import shutil
+
+    model = shutil.copytree(churn_model, tmp_path / "project" / "model")
+    (tmp_path / "project" / "thesis.txt").write_text("years of work")
+    (tmp_path / "notes").write_text("x")
+    before = fingerprint(tmp_path)
+    common = ["batch-predict", "--model-uri", str(model), "--mode", "overwrite"]
+    for target in ("project", "project/model", "project/model/out", "notes"):
+        paths = ["--input", str(work / "in.parquet"), "--output", str(tmp_path / target)]
+        assert main([*common, *paths]) == 6, target
+    assert fingerprint(tmp_path) == before
+
+
+def test_an_output_that_appears_during_the_run_is_left(tmp_path):
+    """In mode error, what somebody else wrote in the meantime is not replaced."""
+    target = tmp_path / "out"
+    with pytest.raises(OutputExistsError, match="appeared"), staged(str(target), "error") as path:
+        Path(path).mkdir()
+        target.mkdir()
+        (target / "part-0.parquet").write_text("theirs")
+    assert (target / "part-0.parquet").read_text() == "theirs"
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_worker_that_is_killed_is_a_failed_prediction(spark, work, tmp_path, capsys):
+    """A model that ends its process is told apart from an output that cannot be written."""
+
+    def model(data):
+        import os
+        import signal
+
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    path = scorecast.save_model(model, tmp_path / "model_dir")
+    assert main(options(work, path, "--result-type", "double")) == 5
+    assert "worker was killed" in capsys.readouterr().err
+    assert left_behind(work) == ["model_dir"]
+
+
+def test_a_truncated_file_among_good_ones_is_an_input_error(
+    spark, work, people, churn_model, capsys
+):
+    """A file whose pages are cut off is found while reading, and named; nothing is published."""
+    folder = work / "in.parquet"
+    folder.unlink()
+    folder.mkdir()
+    for name in ("a", "b"):
+        people.to_parquet(folder / f"{name}.parquet", index=False)
+    whole = (folder / "b.parquet").read_bytes()
+    (folder / "b.parquet").write_bytes(whole[: len(whole) // 2])
+    assert main(options(work, churn_model)) == 3
+    assert "b.parquet" in capsys.readouterr().err
+    assert not (work / "out.parquet").exists()
+
+
+def test_optional_inputs_do_not_change_how_columns_are_matched(spark, tmp_path):
+    """Named columns are matched by name even when an optional input is not among them."""
+
+    def model(data):
+        return data["x"] * 10 + data["y"]
+
+    kinds = (("x", True), ("y", True), ("z", False))
+    signature = Signature(inputs=tuple(Spec(Scalar("long"), n, required=r) for n, r in kinds))
+    path = scorecast.save_model(model, tmp_path / "m", signature=signature)
+    df = spark.createDataFrame([(1, 2)], "x long, y long")
+    got = scorecast.predict_frame(df, path, result_type="long", columns=["y", "x"])
+    assert got.first()["prediction"] == 12
+    assert df.select(scorecast.spark_udf(spark, path, "long")("y", "x")).first()[0] == 12
 
 
 def test_output_that_cannot_be_written(spark, work, churn_model, capsys):

@@ -63,12 +63,11 @@ def test_the_same_files_are_the_same_model(spark, tmp_path):
 
     path = scorecast.save_model(model, tmp_path / "m")
     shutil.copytree(path, tmp_path / "copy")
-    frame = scorecast.predict_frame(spark.range(4), path, result_type="long")
-    assert frame.count() == 4
-    scorecast.predict_frame(spark.range(400), path, result_type="long").repartition(8).count()
+    rows = spark.range(400, numPartitions=8)
+    assert scorecast.predict_frame(rows, path, result_type="long").count() == 400
     before = loads_per_worker(spark)
-    copy = scorecast.predict_frame(spark.range(400), tmp_path / "copy", result_type="long")
-    assert copy.count() == 400
+    copied = scorecast.predict_frame(rows, tmp_path / "copy", result_type="long")
+    assert copied.count() == 400
     after = loads_per_worker(spark)
-    known = {pid for pid in after if pid in before}
-    assert all(after[pid] - before[pid] <= 1 for pid in known)
+    # A worker that had no task before may load once; two would be one per worker.
+    assert sum(after.values()) - sum(before.get(pid, 0) for pid in after) <= 1

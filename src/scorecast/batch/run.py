@@ -14,7 +14,13 @@ from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.report import RunReport
 from scorecast.batch.sink import check_output, count_rows, staged
 from scorecast.batch.source import read_input
-from scorecast.errors import InputDataError, OutputError, OutputMismatchError
+from scorecast.errors import (
+    InputDataError,
+    ModelPredictError,
+    OutputError,
+    OutputMismatchError,
+    ScorecastError,
+)
 from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.frame import apply_plan, plan_frame, select_columns
 from scorecast.spark.prepare import check_model
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _WRITE_FAILED = "TASK_WRITE_FAILED"
+_PYTHON_FAILED = ("PYTHON_EXCEPTION", "UDF_")
 
 
 def batch_predict(
@@ -46,10 +53,12 @@ def batch_predict(
             it was before.
     """
     started = time.monotonic()
-    check_output(config.output, config.input, config.mode)
+    check_output(config.output, {"input": config.input}, config.mode)
     model = check_model(
         spark, config.model_uri, result_type=config.result_type, params=None, model_config=None
     )
+    sources = {"input": config.input, "model": str(model.resolved.fetched.directory)}
+    check_output(config.output, sources, config.mode)
     df = read_input(spark, config.input, config.where)
     plan = plan_frame(
         df.schema,
@@ -62,7 +71,7 @@ def batch_predict(
     entering, leaving = Observation(), Observation()
     counted = select_columns(df, plan).observe(entering, F.count(F.lit(1)).alias("rows"))
     predicted = apply_plan(counted, plan, handle).observe(leaving, F.count(F.lit(1)).alias("rows"))
-    with staged(config.output) as path:
+    with staged(config.output, config.mode) as path:
         _write(predicted, config, path)
         rows_in, rows_out = int(entering.get["rows"]), int(leaving.get["rows"])
         _check_rows(rows_in, rows_out, count_rows(path))
@@ -85,13 +94,29 @@ def _write(df: DataFrame, config: BatchPredictConfig, path: str) -> None:
         ours = error_in_worker(error)
         if ours is not None:
             raise ours from error
-        condition = error.getCondition() if isinstance(error, PySparkException) else None
-        # Spark evaluates nothing but the scan and the condition on rows; all else is writing.
-        if condition is not None and not condition.startswith(_WRITE_FAILED):
-            message = f'Spark could not read the input "{config.input}": {reason(error)}'
-            raise InputDataError(message) from error
-        message = f'Spark could not write the output "{config.output}": {reason(error)}'
-        raise OutputError(message) from error
+        raise _classified(error, config) from error
+
+
+def _classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
+    """Tell by the words of Spark whether reading, predicting or writing failed."""
+    text = str(error)
+    if "FAILED_READ_FILE" in text:
+        return InputDataError(f'Spark could not read the input "{config.input}": {reason(error)}')
+    if "Python worker exited unexpectedly" in text:
+        return ModelPredictError(
+            "A Python worker was killed while it predicted: by the system for its memory, or by a "
+            "crash in native code of the model. Give executors more memory outside the JVM "
+            "(spark.executor.memoryOverhead), or smaller batches "
+            "(spark.sql.execution.arrow.maxRecordsPerBatch)."
+        )
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    if condition is not None and condition.startswith(_PYTHON_FAILED):
+        last = [line for line in text.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
+        return ModelPredictError(f"A Python worker failed: {last.strip()}")
+    if condition is not None and not condition.startswith(_WRITE_FAILED):
+        # Apart from that, Spark evaluates nothing on rows but the condition of the job.
+        return InputDataError(f'Spark could not read the input "{config.input}": {reason(error)}')
+    return OutputError(f'Spark could not write the output "{config.output}": {reason(error)}')
 
 
 def _check_rows(rows_in: int, rows_out: int, in_files: int | None) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -32,15 +32,20 @@ def local_path(path: str) -> Path | None:
     return None if len(parts.scheme) > 1 else Path(path).absolute()
 
 
-def check_output(output: str, input_path: str, mode: Mode) -> None:
+def check_output(output: str, sources: Mapping[str, str], mode: Mode) -> None:
     """Refuse an output that may not be written, before anything is read.
+
+    Args:
+        output: Path of the output.
+        sources: What the job reads, as a word for it (``"input"``) and its path.
+        mode: What to do when the output exists.
 
     Raises:
         OutputExistsError: It exists, and the mode is not ``overwrite``.
-        OutputError: It is, holds or lies in the input, cannot be written, or is on a store where
-            replacing is not safe yet.
+        OutputError: It is, holds or lies in what the job reads, cannot be written, holds other
+            things than an output, or is on a store where replacing is not safe yet.
     """
-    target, source = local_path(output), local_path(input_path)
+    target = local_path(output)
     if target is None:
         if mode == "overwrite":
             message = (
@@ -49,18 +54,26 @@ def check_output(output: str, input_path: str, mode: Mode) -> None:
             )
             raise OutputError(message)
         return
-    if source is not None and _overlap(target.resolve(), source.resolve()):
-        message = (
-            f'The output "{output}" is, holds or lies in the input "{input_path}". Writing it '
-            "would change what is read. Choose another output."
-        )
-        raise OutputError(message)
+    for word, path in sources.items():
+        source = local_path(path)
+        if source is not None and _overlap(target.resolve(), source.resolve()):
+            message = (
+                f'The output "{output}" is, holds or lies in the {word} "{path}". Writing it would '
+                "change what is read. Choose another output."
+            )
+            raise OutputError(message)
     if target.exists() and mode == "error":
         message = (
             f'The output "{output}" exists. Nothing was read or written. Choose another path, or '
             "replace it with --mode overwrite."
         )
         raise OutputExistsError(message)
+    if target.exists() and not _is_output(target):
+        message = (
+            f'The output "{output}" exists and is no output of a job: it is a file, or holds other '
+            "files than parquet parts. Nothing was removed. Choose another path, or clear it."
+        )
+        raise OutputError(message)
     above = next(parent for parent in target.parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         message = (
@@ -70,8 +83,16 @@ def check_output(output: str, input_path: str, mode: Mode) -> None:
         raise OutputError(message)
 
 
+def _is_output(folder: Path) -> bool:
+    """Tell whether a directory holds nothing but what a job writes, and may be replaced."""
+    return folder.is_dir() and all(
+        child.name.startswith(("part-", ".part-", "_SUCCESS", "._SUCCESS")) or "=" in child.name
+        for child in folder.iterdir()
+    )
+
+
 @contextmanager
-def staged(output: str) -> Iterator[str]:
+def staged(output: str, mode: Mode) -> Iterator[str]:
     """Give a path to write to; what is there when the block ends is moved to `output`.
 
     When the block raises, what was written is removed and `output` is as it was.
@@ -86,7 +107,7 @@ def staged(output: str) -> Iterator[str]:
     with _staging(target) as folder:
         written = folder / "data"
         yield str(written)
-        _publish(written, target, folder / "replaced")
+        _publish(written, target, folder / "replaced", mode)
 
 
 def count_rows(path: str) -> int | None:
@@ -107,21 +128,27 @@ def _staging(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if not any(shared.iterdir()):
+        with suppress(OSError):  # another run is using it
             shared.rmdir()
 
 
-def _publish(written: Path, target: Path, aside: Path) -> None:
+def _publish(written: Path, target: Path, aside: Path, mode: Mode) -> None:
     try:
-        if target.exists():
+        if mode == "overwrite" and target.exists():
             target.rename(aside)
         try:
-            written.rename(target)
-        except OSError:
+            written.rename(target)  # fails where something else has come in the meantime
+        except BaseException:
             if aside.exists():
                 aside.rename(target)
             raise
     except OSError as error:
+        if target.exists() and not aside.exists() and mode == "error":
+            message = (
+                f'The output "{target}" has appeared while the job ran, and is left as it is. '
+                "Nothing was published. Choose another path, or run with --mode overwrite."
+            )
+            raise OutputExistsError(message) from error
         message = (
             f'Cannot move the finished output to "{target}": {error.strerror}. What was there '
             "before is still there."

@@ -25,7 +25,7 @@ Examples, after `make demo`:
 \b
 Exit codes:
   0 published   1 bug   2 usage   3 input   4 model   5 prediction
-  6 output   7 environment   130 interrupted
+  6 output   7 environment   130 interrupted   143 terminated
 """
 
 

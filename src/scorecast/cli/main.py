@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 
@@ -19,6 +22,10 @@ _COMMANDS = {
     "java-home": "java_home",
     "predict": "predict",
 }
+
+
+# They print an error that is raised as well, as pages of JSON with values of the data.
+_SPARK_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 class _LazyGroup(click.Group):
@@ -53,6 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.filterwarnings(
         "ignore", message="PySpark does not yet fully support pandas", category=FutureWarning
     )
+    for name in _SPARK_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
     try:
         result = group.main(
             args=None if arguments is None else list(arguments),
@@ -69,6 +80,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     return result if isinstance(result, int) else 0
+
+
+def _terminate(number: int, frame: object) -> None:
+    """Leave by an exception, so that what is staged is removed on the way out."""
+    del frame
+    sys.exit(128 + number)
 
 
 def entry_point() -> None:

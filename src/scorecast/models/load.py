@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from scorecast.errors import ModelLoadError, ScorecastError
+from scorecast.errors import ModelLoadError, ScorecastError, one_line
 from scorecast.models.code_path import CodeDirectory, WithCode
 from scorecast.models.flavors import flavor_for_loader
 from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor
@@ -58,7 +58,7 @@ def load_predictor(
 
 
 def _reason(flavor: Flavor, info: ModelInfo, error: Exception) -> str:
-    text = str(error).strip() or "no message"
+    text = one_line(error)
     lines = [f'Cannot load the model with flavor "{flavor.name}": {type(error).__name__}: {text}.']
     if isinstance(error, ModuleNotFoundError):
         lines.append(

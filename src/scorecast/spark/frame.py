@@ -78,7 +78,8 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         params: Inference params that the model declares.
         model_config: Overrides single keys of the configuration stored with the model.
         interface: ``"arrow"`` for mapInArrow, ``"pandas"`` for mapInPandas. Same predictions;
-            arrow is as fast or faster for every model of ``benchmarks/interfaces.py``.
+            arrow is as fast or faster for every model of ``benchmarks/interfaces.py``, and keeps
+            NaN inside nested values and in kept columns, which pandas gives back as NULL.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -131,8 +132,9 @@ def plan_frame(
     signature = model.resolved.info.enforced_signature
     names = list(columns) if columns is not None else list(schema.names)
     arrow = pa.schema([(name, _arrow_type(schema, name, model.time_zone)) for name in names])
-    known = signature.input_names
-    by_name = columns is None or (known is not None and set(known) <= set(columns))
+    required = {spec.name for spec in signature.inputs or () if spec.required}
+    known = signature.input_names is not None
+    by_name = columns is None or (known and required <= set(columns))
     inputs = (plan_by_name if by_name else plan_by_position)(signature, arrow)
     used = [names[column.source] for column in inputs.columns]
     for name in used:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark import SparkFiles
 
+from scorecast.errors import DigestMismatchError
 from scorecast.packing import PackedModel, pack, unpack_once
 from scorecast.worker.handle import ModelHandle, ModelSource
 
@@ -66,8 +67,15 @@ def ship_model(
 
     Raises:
         ShippingError: The directory holds links that lead out of it.
+        DigestMismatchError: The files are not the ones that were inspected.
     """
     packed = pack(model.fetched.directory)
+    if packed.digest != model.digest:
+        message = (
+            f'The files of the model "{model.info.uri}" changed while they were read. Nothing was '
+            "shipped. Run again once the model is written."
+        )
+        raise DigestMismatchError(message)
     source: ModelSource
     if is_connect(spark):
         source = _as_artifact(spark, packed)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from scorecast.errors import InputMismatchError
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
@@ -62,7 +63,7 @@ class ModelHandle:
         """Key in the worker's cache: the digest, and what else changes the loaded model."""
         if not self.config:
             return self.digest
-        config = json.dumps(self.config, sort_keys=True, default=repr)
+        config = json.dumps(self.config, sort_keys=True, default=_refuse)
         return f"{self.digest}+config:{hashlib.sha256(config.encode()).hexdigest()}"
 
     def open(self) -> Predictor:
@@ -77,3 +78,12 @@ class ModelHandle:
             self.key,
             lambda: load_predictor(self.source.directory(self.digest), self.info, self.config),
         )
+
+
+def _refuse(value: object) -> object:
+    """Refuse a value whose text may be the same for two different ones, as that of long arrays."""
+    message = (
+        f"model_config holds a {type(value).__name__}. Expected texts, numbers, lists and dicts, "
+        "which tell one configuration from another."
+    )
+    raise InputMismatchError(message)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scorecast.errors import ModelPredictError, ScorecastError
+from scorecast.errors import ModelPredictError, ScorecastError, one_line
 from scorecast.models.flavors.base import Predictor
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
@@ -78,7 +78,7 @@ def call_model(
     except (ScorecastError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:  # a model that calls sys.exit must not end the worker quietly
-        text = str(error).strip() or "no message"
+        text = one_line(error)
         message = (
             f"The model raised {type(error).__name__} on a batch of {rows} rows: {text} "
             f"({_where(error)}). Try the rows with load_model(...).predict on the driver."
