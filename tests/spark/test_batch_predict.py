@@ -276,10 +276,15 @@ def test_overwrite_replaces_outputs_only(spark, work, churn_model, tmp_path, cap
 def test_an_output_that_appears_during_the_run_is_left(tmp_path):
     """In mode error, what somebody else wrote in the meantime is not replaced."""
     target = tmp_path / "out"
-    with pytest.raises(OutputExistsError, match="appeared"), staged(str(target), "error") as path:
-        Path(path).mkdir()
-        target.mkdir()
-        (target / "part-0.parquet").write_text("theirs")
+
+    def run():
+        with staged(str(target), "error") as path:
+            Path(path).mkdir()
+            target.mkdir()
+            (target / "part-0.parquet").write_text("theirs")
+
+    with pytest.raises(OutputExistsError, match="appeared"):
+        run()
     assert (target / "part-0.parquet").read_text() == "theirs"
     assert not list(tmp_path.glob(".out*"))
 
