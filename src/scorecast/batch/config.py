@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from scorecast.errors import ConfigError
@@ -71,7 +71,3 @@ class BatchPredictConfig:
             problems.append("where is empty; leave it out to take all rows")
         if problems:
             raise ConfigError.from_problems("batch job options", problems)
-
-
-OPTION_NAMES = tuple(field.name for field in fields(BatchPredictConfig))
-"""Names of all options, in the order of the command line's help."""

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F  # noqa: N812 - the name that everybody u
 
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.report import RunReport
-from scorecast.batch.sink import check_output, count_rows, staged
+from scorecast.batch.sink import check_output, count_rows, refuse_overlap, staged
 from scorecast.batch.source import read_input
 from scorecast.errors import (
     InputDataError,
@@ -53,12 +53,11 @@ def batch_predict(
             it was before.
     """
     started = time.monotonic()
-    check_output(config.output, {"input": config.input}, config.mode)
+    check_output(config.output, config.input, config.mode)
     model = check_model(
         spark, config.model_uri, result_type=config.result_type, params=None, model_config=None
     )
-    sources = {"input": config.input, "model": str(model.resolved.fetched.directory)}
-    check_output(config.output, sources, config.mode)
+    refuse_overlap(config.output, "model", str(model.resolved.fetched.directory))
     df = read_input(spark, config.input, config.where)
     plan = plan_frame(
         df.schema,

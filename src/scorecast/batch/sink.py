@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -32,17 +32,17 @@ def local_path(path: str) -> Path | None:
     return None if len(parts.scheme) > 1 else Path(path).absolute()
 
 
-def check_output(output: str, sources: Mapping[str, str], mode: Mode) -> None:
+def check_output(output: str, input_path: str, mode: Mode) -> None:
     """Refuse an output that may not be written, before anything is read.
 
     Args:
         output: Path of the output.
-        sources: What the job reads, as a word for it (``"input"``) and its path.
+        input_path: Path of the input.
         mode: What to do when the output exists.
 
     Raises:
         OutputExistsError: It exists, and the mode is not ``overwrite``.
-        OutputError: It is, holds or lies in what the job reads, cannot be written, holds other
+        OutputError: It is, holds or lies in the input, cannot be written, holds other
             things than an output, or is on a store where replacing is not safe yet.
     """
     target = local_path(output)
@@ -54,14 +54,7 @@ def check_output(output: str, sources: Mapping[str, str], mode: Mode) -> None:
             )
             raise OutputError(message)
         return
-    for word, path in sources.items():
-        source = local_path(path)
-        if source is not None and _overlap(target.resolve(), source.resolve()):
-            message = (
-                f'The output "{output}" is, holds or lies in the {word} "{path}". Writing it would '
-                "change what is read. Choose another output."
-            )
-            raise OutputError(message)
+    refuse_overlap(output, "input", input_path)
     if target.exists() and mode == "error":
         message = (
             f'The output "{output}" exists. Nothing was read or written. Choose another path, or '
@@ -79,6 +72,26 @@ def check_output(output: str, sources: Mapping[str, str], mode: Mode) -> None:
         message = (
             f'Cannot write to "{above}", where the output "{output}" would go: no permission, or '
             "not a directory. Nothing was read or written. Choose another output."
+        )
+        raise OutputError(message)
+
+
+def refuse_overlap(output: str, word: str, path: str) -> None:
+    """Refuse an output that is, holds or lies in something that the job reads.
+
+    Args:
+        output: Path of the output.
+        word: What is read, such as ``"input"``.
+        path: Where it is; on another store than the output it cannot overlap.
+
+    Raises:
+        OutputError: They overlap.
+    """
+    target, source = local_path(output), local_path(path)
+    if target is not None and source is not None and _overlap(target.resolve(), source.resolve()):
+        message = (
+            f'The output "{output}" is, holds or lies in the {word} "{path}". Writing it would '
+            "change what is read. Choose another output."
         )
         raise OutputError(message)
 
