@@ -173,19 +173,36 @@ def test_what_cannot_be_loaded_is_one_error_that_says_why(
         scorecast.load_model(path)
 
 
-@pytest.mark.parametrize("name", ["sklearn-pickle", "pytorch-pickle", "onnx", "xgboost-ubj"])
+@pytest.mark.parametrize(
+    "name", ["sklearn-pickle", "pytorch-pickle", "onnx", "catboost-classifier"]
+)
 def test_a_damaged_file_is_one_error(name: str, tmp_path: Path, written_by_mlflow: Write) -> None:
     """A model file that was cut short is a ModelLoadError of its flavor."""
     path = Path(shutil.copytree(written_by_mlflow(CASE[name]), tmp_path / "model"))
     file = next(
         file
         for file in path.rglob("*")
-        if file.name in ("model.pkl", "model.pth", "model.onnx", "model.ubj")
+        if file.name in ("model.pkl", "model.pth", "model.onnx", "model.cb")
     )
     file.write_bytes(file.read_bytes()[:100])
 
     with pytest.raises(ModelLoadError, match=f'flavor "{name.partition("-")[0]}"'):
         scorecast.load_model(path)
+
+
+@pytest.mark.parametrize("name", ["xgboost-ubj", "xgboost-classifier", "lightgbm"])
+def test_trees_that_were_cut_anywhere_are_refused_before_their_library_reads_them(
+    name: str, tmp_path: Path, written_by_mlflow: Write
+) -> None:
+    """XGBoost and LightGBM may crash the process on such a file; here it is one error."""
+    path = Path(shutil.copytree(written_by_mlflow(CASE[name]), tmp_path / "model"))
+    file = next(file for file in path.iterdir() if file.suffix in (".ubj", ".xgb", ".lgb"))
+    whole = file.read_bytes()
+
+    for cut in [*range(2, 200), *range(200, len(whole) - 200, 997), len(whole) - 41]:
+        file.write_bytes(whole[:cut])
+        with pytest.raises(ModelLoadError, match=f'"{file.name}" is damaged or incomplete'):
+            scorecast.load_model(path)
 
 
 def test_a_device_is_chosen_when_a_network_is_loaded(written_by_mlflow: Write) -> None:

@@ -168,6 +168,14 @@ def class_from(model: object, package: str) -> bool:
     return any(base.__module__.partition(".")[0] == package for base in type(model).__mro__)
 
 
+def incomplete(flavor: str, file: Path) -> ModelLoadError:
+    """The error for a model file that ends early, found before its library reads it."""
+    return ModelLoadError(
+        f'Cannot load the model with flavor "{flavor}": the file "{file.name}" is damaged or '
+        f"incomplete ({file.stat().st_size} bytes). Fetch or save the model again."
+    )
+
+
 def pinned(*distributions: str) -> tuple[str, ...]:
     """Give ``name==version`` for the distributions that are installed."""
     pins = []

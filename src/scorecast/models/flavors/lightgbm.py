@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     choose_format,
     class_from,
+    incomplete,
     pinned,
     refuse_predict_fn,
 )
@@ -45,6 +47,7 @@ class LightGBMFlavor:
         file = files.path(conf.get("data"), files.info.pyfunc.data)
         # MLflow wrote no class before 1.23, when it saved boosters only.
         if (conf.get("model_class") or _BOOSTER) == _BOOSTER:
+            _refuse_incomplete(file)
             return PlainPredictor(lightgbm.Booster(model_file=file).predict)
         require("sklearn", extra="sklearn", needed_for="a LightGBM estimator")
         return PlainPredictor(load_estimator(file, conf).predict)
@@ -86,6 +89,21 @@ class LightGBMFlavor:
             pyfunc={"loader_module": "mlflow.lightgbm", "data": file.name},
             requirements=pinned(*needed),
         )
+
+
+def _refuse_incomplete(file: Path) -> None:
+    """Compare the model text with what its head promises; LightGBM's reader may crash on less.
+
+    The head's ``tree_sizes`` are the bytes of each tree, and the parameters have an end mark.
+    Source: ``GBDT::SaveModelToString`` of LightGBM, in src/boosting/gbdt_model_text.cpp.
+    """
+    head, _, rest = file.read_bytes().replace(b"\r\n", b"\n").partition(b"\n\n")
+    sizes = re.search(rb"^tree_sizes=([0-9 ]*)$", head, re.MULTILINE)
+    promised = sum(map(int, sizes[1].split())) if sizes else 0
+    cut_in_trees = not rest or len(rest) < promised
+    cut_in_parameters = b"\nparameters:" in rest and b"\nend of parameters" not in rest
+    if cut_in_trees or cut_in_parameters:
+        raise incomplete("lightgbm", file)
 
 
 FLAVOR: Flavor = LightGBMFlavor()

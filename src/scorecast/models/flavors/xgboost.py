@@ -20,9 +20,11 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     choose_format,
     class_from,
+    incomplete,
     pinned,
     refuse_predict_fn,
 )
+from scorecast.models.flavors.ubjson import is_complete, is_ubjson
 
 _FORMATS = ("ubj", "json")
 _BOOSTER = "xgboost.core.Booster"
@@ -57,6 +59,7 @@ class XGBoostFlavor:
         name = conf.get("model_class") or _BOOSTER
         if name != _BOOSTER:
             require("sklearn", extra="sklearn", needed_for=f"a model of the class {name}")
+        _refuse_incomplete(file)
         model = _class(name)()
         model.load_model(file)
         call = model.predict
@@ -92,6 +95,12 @@ class XGBoostFlavor:
             pyfunc={"loader_module": "mlflow.xgboost", "data": file.name},
             requirements=pinned(*needed),
         )
+
+
+def _refuse_incomplete(file: Path) -> None:
+    data = file.read_bytes()
+    if is_ubjson(data) and not is_complete(data):
+        raise incomplete("xgboost", file)
 
 
 def _class(dotted: str) -> Any:
