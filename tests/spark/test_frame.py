@@ -198,5 +198,33 @@ def test_columns_that_python_cannot_take_may_stay_out(spark, churn_model, people
     """A column of a type without Arrow form does no harm when nobody asks for it."""
     odd = people_df.withColumn("v", F.expr("INTERVAL '1' YEAR"))
     assert scorecast.predict_frame(odd, churn_model, keep=["id"]).count() == 500
-    with pytest.raises(ConfigError, match="v"):
-        scorecast.predict_frame(odd, churn_model)
+    with pytest.raises(ConfigError, match='"v" of type interval year cannot pass'):
+        scorecast.predict_frame(odd, churn_model, interface="arrow")
+
+
+def test_columns_of_every_type_are_kept_untouched(spark, churn_model, people_df):
+    """Also those that Spark does not send to Python; they stay on its side."""
+    kinds = {
+        "year": "INTERVAL '1-2' YEAR TO MONTH",
+        "day": "INTERVAL '1 02:03:04.000005' DAY TO SECOND",
+        "exact": "CAST(id AS DECIMAL(38, 18)) / 3",
+        "nested": "named_struct('a', array(id, NULL), 'm', map('k', double('NaN')))",
+        "bytes": "CAST(CAST(id AS STRING) AS BINARY)",
+        "any": "parse_json('{\"a\": 1.5}')",
+        "moment": "timestamp'2024-03-31 02:30:00'",
+    }
+    wide = people_df.selectExpr("*", *(f"{sql} AS {name}" for name, sql in kinds.items()))
+    predicted = scorecast.predict_frame(wide, churn_model)
+    assert predicted.schema.fields[:-1] == wide.schema.fields
+    texts = [f"CAST({name} AS STRING) AS {name}" for name in kinds if name != "bytes"]
+    columns = ["id", "hex(bytes) AS bytes", *texts]
+    rows = predicted.selectExpr(*columns).orderBy("id").collect()
+    assert rows == wide.selectExpr(*columns).orderBy("id").collect()
+
+
+@pytest.mark.parametrize("interface", ["auto", "arrow", "pandas", "column"])
+def test_interfaces_agree(interface, people, people_df, churn_model):
+    """However rows reach the model, each gets the prediction of the driver."""
+    predicted = scorecast.predict_frame(people_df, churn_model, interface=interface, keep=["id"])
+    got = predicted.orderBy("id").toPandas()["prediction"]
+    assert got.tolist() == scorecast.load_model(churn_model).predict(people).tolist()

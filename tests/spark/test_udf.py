@@ -235,7 +235,9 @@ def test_wrong_columns_fail_with_our_words(spark, people_df, churn_model, column
     """Too few, too many and mistyped columns are errors, never truncated or swapped."""
     udf = scorecast.spark_udf(spark, churn_model)
     with pytest.raises(PythonException) as failed:
-        people_df.select(udf(*[F.col(name) for name in columns])).collect()
+        people_df.select(
+            udf(*[F.col(name).alias(f"c{i}") for i, name in enumerate(columns)])
+        ).collect()
     ours = error_in_worker(failed.value)
     assert isinstance(ours, InputMismatchError)
     assert re.search(words, str(ours))

@@ -89,7 +89,7 @@ def double_it(data):
 assert scorecast.__file__.startswith(sys.argv[1]), scorecast.__file__
 signature = Signature((Spec(Scalar("double"), "x"),))
 path = scorecast.save_model(double_it, Path(sys.argv[2]), signature=signature)
-plan = ColumnsPlan(resolve_model(path).local_handle(), None, pa.float64())
+plan = ColumnsPlan(resolve_model(path).local_handle(), pa.float64())
 print(*(array.to_pylist() for array in predict_columns([pa.array([1.5, 2.0])], plan)))
 print(scorecast.load_model(path).predict({"x": [3.0]}).tolist())
 """

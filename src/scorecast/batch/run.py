@@ -22,8 +22,9 @@ from scorecast.errors import (
     ScorecastError,
 )
 from scorecast.spark.failures import error_in_worker, reason
-from scorecast.spark.frame import apply_plan, plan_frame, select_columns
+from scorecast.spark.frame import apply_plan, plan_frame
 from scorecast.spark.prepare import check_model
+from scorecast.worker.options import PredictOptions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -55,7 +56,12 @@ def batch_predict(
     started = time.monotonic()
     check_output(config.output, config.input, config.mode)
     model = check_model(
-        spark, config.model_uri, result_type=config.result_type, params=None, model_config=None
+        spark,
+        config.model_uri,
+        result_type=config.result_type,
+        params=None,
+        model_config=None,
+        options=PredictOptions(),
     )
     refuse_overlap(config.output, "model", str(model.resolved.fetched.directory))
     df = read_input(spark, config.input, config.where)
@@ -68,7 +74,7 @@ def batch_predict(
     )
     handle = model.ship(spark, preflight=preflight)
     entering, leaving = Observation(), Observation()
-    counted = select_columns(df, plan).observe(entering, F.count(F.lit(1)).alias("rows"))
+    counted = df.observe(entering, F.count(F.lit(1)).alias("rows"))
     predicted = apply_plan(counted, plan, handle).observe(leaving, F.count(F.lit(1)).alias("rows"))
     with staged(config.output, config.mode) as path:
         _write(predicted, config, path)

@@ -20,6 +20,7 @@ from scorecast.worker.frames import append_to_batches
 from scorecast.worker.input_plan import InputPlan, plan_by_name
 from scorecast.worker.predict import PredictPlan
 from scorecast.worker.result_types import parse_simple_type, result_type_of
+from scorecast.worker.variants import stored_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         plan.form,
         tuple(replace(column, source=len(kept) + i) for i, column in enumerate(plan.columns)),
     )
-    fields = [*(rows.kept.field(name) for name in kept), pa.field(output_column, wanted)]
+    fields = [
+        *(rows.kept.field(name) for name in kept),
+        pa.field(output_column, stored_type(wanted)),
+    ]
     schema = pa.schema(fields)
     check_writable(schema, chosen)
     batches = rows.read(kept, [rows.schema.names[column.source] for column in plan.columns])

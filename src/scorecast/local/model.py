@@ -79,16 +79,18 @@ def inspect_model(model_uri: str | Path) -> ModelInfo:
 
 
 def load_model(
-    model_uri: str | Path, *, model_config: Mapping[str, Any] | None = None
+    model_uri: str | Path, *, model_config: Mapping[str, Any] | str | Path | None = None
 ) -> LoadedModel:
     """Load a model into this process.
 
     Args:
         model_uri: Path or URI of a model directory.
-        model_config: Overrides single keys of the configuration stored with the model.
+        model_config: Overrides single keys of the configuration stored with the model: a mapping,
+            or the path of a YAML file that holds one.
 
     Raises:
         ArtifactError: The URI cannot be read or nothing is stored there.
+        ConfigError: The file of `model_config` is missing, is not YAML or holds no mapping.
         MLmodelError: The directory is not a model.
         MissingExtraError: The library of the model's flavor is not installed.
         ModelLoadError: The library cannot load the model.

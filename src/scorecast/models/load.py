@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -67,23 +66,14 @@ def _reason(flavor: Flavor, info: ModelInfo, error: Exception) -> str:
         )
     elif isinstance(error, pickle.UnpicklingError | EOFError):
         lines.append("The file is damaged or incomplete: fetch or save the model again.")
-    lines.extend(_version_differences(info))
+    if differing := _differing(flavor, info):
+        lines.append(f"The environment here is not the model's own: {'; '.join(differing)}.")
     return " ".join(lines)
 
 
-def _version_differences(info: ModelInfo) -> list[str]:
-    differences = []
-    for requirement in info.requirements:
-        name, found, wanted = requirement.partition("==")
-        if not found:
-            continue
-        try:
-            installed = version(name.partition("[")[0])
-        except PackageNotFoundError:
-            differences.append(f"{name} is not installed (saved with {wanted})")
-            continue
-        if installed != wanted:
-            differences.append(f"{name} is {installed} (saved with {wanted})")
-    if not differences:
-        return []
-    return ["What differs from the environment it was saved in: " + "; ".join(differences) + "."]
+def _differing(flavor: Flavor, info: ModelInfo) -> tuple[str, ...]:
+    try:
+        from scorecast.models.requirements import differing_requirements
+    except ModuleNotFoundError:
+        return ()  # a worker to which scorecast was shipped may lack the library that reads them
+    return differing_requirements(info.requirements, needed=flavor.packages)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import pyarrow as pa
-from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
 from scorecast.errors import ConfigError, InputMismatchError
@@ -18,18 +17,22 @@ from scorecast.local.names import (
     refuse_repeated_names,
     unknown_names,
 )
+from scorecast.spark.column_function import column_function, column_of
 from scorecast.spark.prepare import CheckedModel, check_model
-from scorecast.spark.types import to_arrow
+from scorecast.spark.types import is_variant, result_to_arrow, to_arrow
+from scorecast.spark.variants import has_variant, parsed, text_type
+from scorecast.worker.columns import ColumnsPlan
 from scorecast.worker.frames import append_to_batches, append_to_frames
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan, plan_by_name, plan_by_position
+from scorecast.worker.options import Isolate, OnError, PredictOptions
 from scorecast.worker.predict import PredictPlan
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-Interface: TypeAlias = Literal["arrow", "pandas"]
+Interface: TypeAlias = Literal["auto", "arrow", "pandas", "column"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class FramePlan:
         columns: Columns that are needed at all: the kept ones first, then other inputs.
         inputs: Which of them become which inputs.
         schema: Schema of the result: kept columns, then the prediction.
+        stays: Kept columns that cannot be sent to Python workers and back.
     """
 
     model: CheckedModel
     columns: tuple[str, ...]
     inputs: InputPlan
     schema: st.StructType
+    stays: tuple[str, ...] = ()
 
 
 def predict_frame(  # noqa: PLR0913 - options of one operation
@@ -57,29 +62,47 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
     keep: str | Sequence[str] = "all",
     columns: Sequence[str] | None = None,
     result_type: str | st.DataType | None = None,
+    env_manager: str | None = None,
     params: Mapping[str, Any] | None = None,
-    model_config: Mapping[str, Any] | None = None,
-    interface: Interface = "arrow",
+    extra_env: Mapping[str, str] | None = None,
+    model_config: Mapping[str, Any] | str | Path | None = None,
+    batch_size: int | None = None,
+    on_error: OnError = "fail",
+    isolate: Isolate = "row",
+    nan_as_null: bool = False,
+    model_output: str | None = None,
+    nullable_integers: bool = False,
+    interface: Interface = "auto",
     preflight: bool = True,
 ) -> DataFrame:
     """Predict on all rows of a data frame in one pass.
 
     Names and types are checked against the schema of `df` on the driver, all problems at once. The
-    result is lazy, as any transformation.
+    result is lazy, as any transformation, and its schema is known without running anything.
 
     Args:
-        df: Data of a classic or Connect session.
+        df: Data of a classic or Connect session; also a streaming one.
         model_uri: Path or URI of a model directory.
         output_column: Name of the column with the predictions.
         keep: ``"all"``, ``"none"`` or the names of the columns to keep beside the prediction.
         columns: Columns to predict on when their names differ from the model's inputs: by position.
         result_type: Type of a prediction as DDL text or Spark type; None takes it from the
             outputs that the model declares.
+        env_manager: See `spark_udf`, as for all options that are not named here.
         params: Inference params that the model declares.
+        extra_env: Environment variables that the model sees while it loads and predicts.
         model_config: Overrides single keys of the configuration stored with the model.
-        interface: ``"arrow"`` for mapInArrow, ``"pandas"`` for mapInPandas. Same predictions;
-            arrow is as fast or faster for every model of ``benchmarks/interfaces.py``, and keeps
-            NaN inside nested values and in kept columns, which pandas gives back as NULL.
+        batch_size: Rows per call of the model.
+        on_error: ``"fail"``, ``"null"`` or ``"struct"`` for rows that the model fails on.
+        isolate: ``"row"`` or ``"batch"``.
+        nan_as_null: Whether NaN in predictions becomes NULL.
+        model_output: Which column of the model's output to take.
+        nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
+        interface: How rows reach the workers; the predictions are the same. ``"arrow"`` is
+            mapInArrow. ``"pandas"`` is mapInPandas, which gives NaN inside nested values and in
+            kept columns back as NULL. ``"column"`` sends the model's inputs alone, so that columns
+            of every type can be kept. ``"auto"`` is ``"column"`` where kept columns cannot be sent
+            or are more than the inputs are, else ``"arrow"``.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -95,15 +118,31 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         WorkerEnvironmentError: Workers lack a package or have another version.
     """
     if interface not in get_args(Interface):
-        message = f'interface is "{interface}"; choose "arrow" or "pandas".'
+        message = f'interface is "{interface}"; choose "auto", "arrow", "pandas" or "column".'
         raise ConfigError(message)
+    options = PredictOptions(
+        on_error=on_error,
+        isolate=isolate,
+        batch_size=batch_size,
+        nan_as_null=nan_as_null,
+        model_output=model_output,
+        nullable_integers=nullable_integers,
+        extra_env=extra_env or {},
+    )
     spark = df.sparkSession
     model = check_model(
-        spark, model_uri, result_type=result_type, params=params, model_config=model_config
+        spark,
+        model_uri,
+        result_type=result_type,
+        params=params,
+        model_config=model_config,
+        options=options,
+        env_manager=env_manager,
     )
     plan = plan_frame(df.schema, model, output_column=output_column, keep=keep, columns=columns)
-    handle = model.ship(spark, preflight=preflight)
-    return apply_plan(select_columns(df, plan), plan, handle, interface=interface)
+    if interface in ("arrow", "pandas"):
+        _refuse_staying(plan)
+    return apply_plan(df, plan, model.ship(spark, preflight=preflight), interface=interface)
 
 
 def plan_frame(
@@ -120,12 +159,6 @@ def plan_frame(
     problems = [
         *name_problems(schema.names, kept, output_column),
         *unknown_names("columns", columns or (), schema.names),
-        *(
-            f'column "{name}" of type {schema[name].dataType.simpleString()} cannot pass through '
-            "Python workers; keep other columns, or cast it"
-            for name in kept
-            if name in schema.names and not _passes(schema[name].dataType)
-        ),
     ]
     if problems:
         raise ConfigError.from_problems("options", problems)
@@ -136,6 +169,8 @@ def plan_frame(
     known = signature.input_names is not None
     by_name = columns is None or (known and required <= set(columns))
     inputs = (plan_by_name if by_name else plan_by_position)(signature, arrow)
+    if model.options.nullable_integers:
+        inputs = inputs.all_nullable()
     used = [names[column.source] for column in inputs.columns]
     for name in used:
         to_arrow(schema[name].dataType, model.time_zone)
@@ -144,53 +179,112 @@ def plan_frame(
         replace(column, source=needed.index(name))
         for column, name in zip(inputs.columns, used, strict=True)
     )
-    fields = [schema[name] for name in kept]
     return FramePlan(
         model,
         needed,
         InputPlan(inputs.form, tuple(placed)),
-        st.StructType([*fields, st.StructField(output_column, model.result_type)]),
-    )
-
-
-def select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
-    """Give the columns that the plan needs, in its order, under names of our own.
-
-    Spark's mapIn functions look columns up by unquoted names, so a dot in a name breaks them.
-    """
-    return df.select(
-        *(
-            F.col(f"`{name.replace('`', '``')}`").alias(f"c{i}")
-            for i, name in enumerate(plan.columns)
-        )
+        st.StructType(
+            [*(schema[name] for name in kept), st.StructField(output_column, model.output_type)]
+        ),
+        tuple(name for name in kept if not _passes(schema[name].dataType)),
     )
 
 
 def apply_plan(
-    df: DataFrame, plan: FramePlan, handle: ModelHandle, *, interface: Interface = "arrow"
+    df: DataFrame, plan: FramePlan, handle: ModelHandle, *, interface: Interface = "auto"
 ) -> DataFrame:
-    """Predict on a data frame of exactly the columns that `select_columns` gives."""
+    """Predict on the data frame that the plan was made for; see `predict_frame`."""
+    chosen = _chosen(plan) if interface == "auto" else interface
+    predicted = (
+        _add_column(df, plan, handle)
+        if chosen == "column"
+        else _map_batches(_select_columns(df, plan), plan, handle, pandas=chosen == "pandas")
+    )
+    output = plan.schema.fields[-1]
+    if not has_variant(output.dataType):
+        return predicted
+    return predicted.withColumn(output.name, parsed(column_of(output.name), output.dataType))
+
+
+def _chosen(plan: FramePlan) -> Interface:
+    """Choose by what has to be sent: the inputs alone, or all kept columns there and back."""
+    used = {column.source for column in plan.inputs.columns}
+    only_kept = len(plan.columns) - len(used)
+    return "column" if plan.stays or only_kept > len(used) else "arrow"
+
+
+def _select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
+    """Give the columns that the plan needs, in its order, under names of our own.
+
+    Spark's mapIn functions look columns up by unquoted names, so a dot in a name breaks them.
+    """
+    return df.select(*(column_of(name).alias(f"c{i}") for i, name in enumerate(plan.columns)))
+
+
+def _map_batches(df: DataFrame, plan: FramePlan, handle: ModelHandle, *, pandas: bool) -> DataFrame:
+    """Predict on a data frame of exactly the columns that `_select_columns` gives."""
     zone = plan.model.time_zone
-    result = to_arrow(plan.model.result_type, zone)
-    predict = PredictPlan(handle, plan.inputs, result, plan.model.params)
+    result = result_to_arrow(plan.model.result_type, zone)
+    predict = PredictPlan(handle, plan.inputs, result, plan.model.params, plan.model.options)
     names = tuple(plan.schema.names)
-    if interface == "pandas":
-        schema = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in df.schema])
+    *kept, output = plan.schema.fields
+    schema = st.StructType([*kept, st.StructField(output.name, text_type(output.dataType))])
+    if pandas:
+        given = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in df.schema])
 
         def on_frames(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-            return append_to_frames(frames, predict, names, schema)
+            return append_to_frames(frames, predict, names, given)
 
-        return df.mapInPandas(on_frames, plan.schema)
+        return df.mapInPandas(on_frames, schema)
 
     def on_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return append_to_batches(batches, predict, names)
 
-    return df.mapInArrow(on_batches, plan.schema)
+    return df.mapInArrow(on_batches, schema)
+
+
+def _add_column(df: DataFrame, plan: FramePlan, handle: ModelHandle) -> DataFrame:
+    """Predict on the inputs alone, beside kept columns that never leave the JVM."""
+    model = plan.model
+    columns = ColumnsPlan(
+        handle,
+        result_to_arrow(model.result_type, model.time_zone),
+        model.params,
+        model.options,
+        inputs=_placed_alone(plan.inputs),
+    )
+    # Spark may evaluate a deterministic function twice, in a filter and after it.
+    function = column_function(columns, text_type(model.output_type)).asNondeterministic()
+    predicted = function(*(column_of(plan.columns[c.source]) for c in plan.inputs.columns))
+    *kept, output = plan.schema.names
+    return df.select(*map(column_of, kept), predicted.alias(output))
+
+
+def _placed_alone(inputs: InputPlan) -> InputPlan:
+    return replace(
+        inputs,
+        columns=tuple(replace(column, source=i) for i, column in enumerate(inputs.columns)),
+    )
+
+
+def _refuse_staying(plan: FramePlan) -> None:
+    """Refuse to send what cannot be sent.
+
+    Raises:
+        ConfigError: Columns are to be kept that cannot pass through Python workers.
+    """
+    problems = [
+        f'column "{name}" of type {plan.schema[name].dataType.simpleString()} cannot pass through '
+        'Python workers; use interface="column", keep other columns, or cast it'
+        for name in plan.stays
+    ]
+    if problems:
+        raise ConfigError.from_problems("options", problems)
 
 
 def _passes(kind: st.DataType) -> bool:
     """Tell whether Spark sends values of a type to Python workers and takes them back."""
-    if isinstance(kind, st.VariantType):
+    if is_variant(kind):
         return True
     try:
         to_arrow(kind, "UTC")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,20 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import types as st
 
+from scorecast.errors import ConfigError
 from scorecast.local.model import ResolvedModel, resolve_model
 from scorecast.models.config import accepted_config
+from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
 from scorecast.models.params import complete_params
+from scorecast.models.requirements import differing_requirements
 from scorecast.spark.preflight import check_workers, preflight_enabled
 from scorecast.spark.shipping import ship_model
 from scorecast.spark.types import from_arrow, parse_result_type
 from scorecast.worker.handle import ModelHandle
+from scorecast.worker.options import PredictOptions
 from scorecast.worker.result_types import result_type_of
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _TIME_ZONE = "spark.sql.session.timeZone"
+_HERE = (None, "local")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,7 @@ class CheckedModel:
         params: Inference params with defaults filled in, or None when the model declares none.
         config: ``model_config`` of the call.
         time_zone: Time zone of the session, in which timestamps travel.
+        options: How predictions are made beside that.
     """
 
     resolved: ResolvedModel
@@ -43,6 +50,15 @@ class CheckedModel:
     params: Mapping[str, Any] | None
     config: Mapping[str, Any]
     time_zone: str
+    options: PredictOptions
+
+    @property
+    def output_type(self) -> st.DataType:
+        """Spark type of the column of predictions, which may say why rows failed."""
+        if self.options.on_error != "struct":
+            return self.result_type
+        error = st.StructField("error", st.StringType())
+        return st.StructType([st.StructField("result", self.result_type), error])
 
     def ship(self, spark: SparkSession, *, preflight: bool) -> ModelHandle:
         """Check the workers, then give the model to the session.
@@ -56,32 +72,60 @@ class CheckedModel:
         return ship_model(spark, self.resolved, self.config)
 
 
-def check_model(
+def check_model(  # noqa: PLR0913 - what the fronts share
     spark: SparkSession,
     model_uri: str | Path,
     *,
     result_type: str | st.DataType | None,
     params: Mapping[str, Any] | None,
-    model_config: Mapping[str, Any] | None,
+    model_config: Mapping[str, Any] | str | Path | None,
+    options: PredictOptions,
+    env_manager: str | None = None,
 ) -> CheckedModel:
-    """Check all that can be checked without data; a bad result type before the model is fetched.
+    """Check all that can be checked without data; options and result type before any fetching.
 
     Raises:
-        ConfigError: The result type is none.
+        ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
         ModelError: The directory is no model, or has no flavor that predicts.
         InputMismatchError: Params do not fit.
     """
+    _check_env_manager(env_manager)
+    options.check()
     parsed = None if result_type is None else parse_result_type(result_type)
     resolved = resolve_model(model_uri)
-    signature = resolved.info.enforced_signature
-    flavor_of(resolved.info)
+    info = resolved.info
+    flavor_of(info)
+    _warn_about_requirements(info)
+    if parsed is None:
+        declared = info.signature or info.enforced_signature
+        parsed = from_arrow(result_type_of(declared, options.model_output))
     return CheckedModel(
         resolved,
-        parsed
-        if parsed is not None
-        else from_arrow(result_type_of(resolved.info.signature or signature)),
-        complete_params(signature, params),
-        accepted_config(resolved.info, model_config),
+        parsed,
+        complete_params(info.enforced_signature, params),
+        accepted_config(info, model_config),
         str(spark.conf.get(_TIME_ZONE)),
+        options,
     )
+
+
+def _check_env_manager(env_manager: str | None) -> None:
+    if env_manager not in _HERE:
+        message = (
+            f'env_manager is "{env_manager}", but models run in the environment of the Python '
+            'workers; isolated environments are not there yet. Leave it out or give "local", and '
+            "install what the model needs on every executor (requirements.txt of the model)."
+        )
+        raise ConfigError(message)
+
+
+def _warn_about_requirements(info: ModelInfo) -> None:
+    differing = differing_requirements(info.requirements, needed=flavor_of(info).packages)
+    if differing:
+        warnings.warn(
+            f"The model {info.uri} was saved in another environment than this one: "
+            f"{'; '.join(differing)}. Predictions may differ.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -12,6 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import types as st
 
 from scorecast.errors import ConfigError, InputMismatchError
+from scorecast.worker.variants import VARIANT
 
 _FIXED: dict[type[st.DataType], pa.DataType] = {
     st.BooleanType: pa.bool_(),
@@ -29,10 +30,32 @@ _FIXED: dict[type[st.DataType], pa.DataType] = {
     st.NullType: pa.null(),
 }
 _FROM_ARROW = {arrow: kind for kind, arrow in _FIXED.items()}
+# Spark 3.5 has no variants; an instance of the empty tuple is nothing.
+_VARIANTS: tuple[type[st.DataType], ...] = (st.VariantType,) if hasattr(st, "VariantType") else ()
 
 
-def to_arrow(kind: st.DataType, time_zone: str) -> pa.DataType:
+def is_variant(kind: st.DataType) -> bool:
+    """Tell whether a type is Spark's variant, which Spark has since 4.0."""
+    return isinstance(kind, _VARIANTS)
+
+
+def result_to_arrow(kind: st.DataType, time_zone: str) -> pa.DataType:
+    """Give the Arrow type of predictions of a Spark type; see `to_arrow`.
+
+    In it `scorecast.worker.variants.VARIANT` stands for variants.
+    """
+    return to_arrow(kind, time_zone, variant=VARIANT)
+
+
+def to_arrow(
+    kind: st.DataType, time_zone: str, *, variant: pa.DataType | None = None
+) -> pa.DataType:
     """Give the Arrow type in which Spark hands values of a Spark type to Python, and takes them.
+
+    Args:
+        kind: The Spark type.
+        time_zone: Time zone of the session.
+        variant: What stands for variants; None where there may be none.
 
     Raises:
         InputMismatchError: Spark does not exchange this type with Python workers.
@@ -46,17 +69,22 @@ def to_arrow(kind: st.DataType, time_zone: str) -> pa.DataType:
         case st.DecimalType():
             return pa.decimal128(kind.precision, kind.scale)
         case st.ArrayType():
-            item = to_arrow(kind.elementType, time_zone)
+            item = to_arrow(kind.elementType, time_zone, variant=variant)
             return pa.list_(pa.field("element", item, kind.containsNull))
         case st.MapType():
+            # A variant cannot be a key.
             key = pa.field("key", to_arrow(kind.keyType, time_zone), nullable=False)
-            value = to_arrow(kind.valueType, time_zone)
+            value = to_arrow(kind.valueType, time_zone, variant=variant)
             return pa.map_(key, pa.field("value", value, kind.valueContainsNull))
         case st.StructType():
-            members = [(m.name, to_arrow(m.dataType, time_zone), m.nullable) for m in kind]
+            members = [
+                (m.name, to_arrow(m.dataType, time_zone, variant=variant), m.nullable) for m in kind
+            ]
             return pa.struct([pa.field(*member) for member in members])
         case st.UserDefinedType():
-            return to_arrow(kind.sqlType(), time_zone)
+            return to_arrow(kind.sqlType(), time_zone, variant=variant)
+    if variant is not None and is_variant(kind):
+        return variant
     message = (
         f"Spark type {kind.simpleString()} cannot be exchanged with Python workers as model data. "
         "Cast the column, or leave it out."
@@ -92,7 +120,7 @@ def parse_result_type(result_type: str | st.DataType) -> st.DataType:
         message = f'The result type "{result_type}" is empty. Give a Spark type such as "double".'
         raise ConfigError(message)
     try:
-        to_arrow(parsed, "UTC")
+        result_to_arrow(parsed, "UTC")
     except InputMismatchError as error:
         message = f"Invalid result type: {error}"
         raise ConfigError(message) from error
@@ -100,7 +128,19 @@ def parse_result_type(result_type: str | st.DataType) -> st.DataType:
 
 
 def from_arrow(kind: pa.DataType) -> st.DataType:
-    """Give the Spark type of the Arrow type of a prediction."""
+    """Give the Spark type of the Arrow type of a prediction.
+
+    Raises:
+        ConfigError: It is a variant, which this version of Spark does not have.
+    """
+    if kind == VARIANT:
+        if not _VARIANTS:
+            message = (
+                'The model declares an output of any type, which is a "variant" in Spark 4.0 and '
+                "newer. Give a result type, or use a newer Spark."
+            )
+            raise ConfigError(message)
+        return _VARIANTS[0]()
     if pt.is_list(kind):
         return st.ArrayType(from_arrow(kind.value_type))
     if pt.is_map(kind):

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
-from scorecast.errors import InputMismatchError
+from scorecast.errors import ConfigError, InputMismatchError
 from scorecast.models.info import ModelInfo
 from scorecast.models.signature import Signature
-from scorecast.spark.prepare import check_model
-from scorecast.spark.types import to_arrow
-from scorecast.worker.columns import ColumnsPlan, predict_columns
+from scorecast.spark.column_function import column_function, column_of
+from scorecast.spark.notebooks import udf_html
+from scorecast.spark.prepare import CheckedModel, check_model
+from scorecast.spark.types import result_to_arrow
+from scorecast.spark.variants import has_variant, parsed, text_type
+from scorecast.worker.columns import ColumnsPlan, all_inputs_named, positions_warning
+from scorecast.worker.handle import ModelHandle
+from scorecast.worker.options import Isolate, OnError, PredictOptions
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, SparkSession
@@ -27,8 +32,16 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
     model_uri: str | Path,
     result_type: str | st.DataType | None = None,
     *,
+    env_manager: str | None = None,
     params: Mapping[str, Any] | None = None,
-    model_config: Mapping[str, Any] | None = None,
+    extra_env: Mapping[str, str] | None = None,
+    model_config: Mapping[str, Any] | str | Path | None = None,
+    batch_size: int | None = None,
+    on_error: OnError = "fail",
+    isolate: Isolate = "row",
+    nan_as_null: bool = False,
+    model_output: str | None = None,
+    nullable_integers: bool = False,
     preflight: bool = True,
 ) -> ModelUdf:
     """Make a function of columns that predicts with a model.
@@ -41,8 +54,24 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         model_uri: Path or URI of a model directory.
         result_type: Type of a prediction as DDL text or Spark type; None takes it from the
             outputs that the model declares.
+        env_manager: None or ``"local"``: the model runs in the environment of the Python workers.
         params: Inference params that the model declares.
-        model_config: Overrides single keys of the configuration stored with the model.
+        extra_env: Environment variables that the model sees while it loads and predicts.
+        model_config: Overrides single keys of the configuration stored with the model: a dict, or
+            the path of a YAML file.
+        batch_size: Rows per call of the model, also across the batches in which Spark sends them;
+            None takes those (``spark.sql.execution.arrow.maxRecordsPerBatch`` rows).
+        on_error: What becomes of rows that the model fails on: ``"fail"`` ends the job, ``"null"``
+            makes their prediction NULL, ``"struct"`` gives ``struct<result, error>`` for all rows.
+            A batch in which every row fails ends the job in any case.
+        isolate: ``"row"`` finds failing rows by predicting parts of their batch again;
+            ``"batch"`` fails all rows of the batch together, for models that look across rows.
+        nan_as_null: Whether NaN in predictions becomes NULL, as in MLflow.
+        model_output: Which column of the model's output to take; None takes all for a struct or
+            an array, and the only one that fits for any other type.
+        nullable_integers: Whether integer and boolean inputs reach the model in pandas' nullable
+            types (``Int64``, ``boolean``), with or without nulls; by default only those that the
+            signature declares optional do, and a null in others is an error.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -50,35 +79,72 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         for the columns that the model declares.
 
     Raises:
-        ConfigError: The result type is none.
+        ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
         ModelError: The directory is not a model that can be loaded.
         InputMismatchError: Params do not fit.
         WorkerEnvironmentError: Workers lack a package or have another version.
     """
-    model = check_model(
-        spark, model_uri, result_type=result_type, params=params, model_config=model_config
+    options = PredictOptions(
+        on_error=on_error,
+        isolate=isolate,
+        batch_size=batch_size,
+        nan_as_null=nan_as_null,
+        model_output=model_output,
+        nullable_integers=nullable_integers,
+        extra_env=extra_env or {},
     )
-    handle = model.ship(spark, preflight=preflight)
-    plan = ColumnsPlan(handle, None, to_arrow(model.result_type, model.time_zone), model.params)
-    return ModelUdf(model.resolved.info, model.result_type, plan)
+    model = check_model(
+        spark,
+        model_uri,
+        result_type=result_type,
+        params=params,
+        model_config=model_config,
+        options=options,
+        env_manager=env_manager,
+    )
+    return ModelUdf(model, model.ship(spark, preflight=preflight))
 
 
 class ModelUdf:
-    """A model as a function of columns; made by `spark_udf`."""
+    """A model as a function of columns; made by `spark_udf`.
 
-    def __init__(self, info: ModelInfo, result_type: st.DataType, plan: ColumnsPlan) -> None:
-        self.model_info = info
-        self.result_type = result_type
-        self._plan = plan
+    It is accepted where Spark accepts a function of columns: it is called with columns, and
+    ``spark.udf.register`` takes it.
+
+    Attributes:
+        model_info: What the model declares.
+        result_type: Spark type of its column.
+        deterministic: Whether Spark may evaluate it more than once for a row, as in a filter.
+    """
+
+    def __init__(
+        self, model: CheckedModel, handle: ModelHandle, *, deterministic: bool = True
+    ) -> None:
+        self.model_info: ModelInfo = model.resolved.info
+        self.result_type = model.output_type
+        self.deterministic = deterministic
+        self._model = model
+        self._handle = handle
+        self._plan = ColumnsPlan(
+            handle,
+            result_to_arrow(model.result_type, model.time_zone),
+            model.params,
+            model.options,
+        )
+
+    @property
+    def metadata(self) -> ModelInfo:
+        """What the model declares, under the name that MLflow gives it."""
+        return self.model_info
 
     def __call__(self, *columns: str | Column) -> Column:
         """Give the predictions as a column.
 
-        Columns given as text are matched to the model's inputs by name when all inputs are among
-        them, whatever their order, and other columns are left out. Otherwise, and for column
-        expressions, the first is the first input and so on. A single struct is matched by the
-        names of its fields. Without columns, the names that the model declares are taken.
+        Columns are matched to the model's inputs by name when all inputs are among them, whatever
+        their order, and other columns are left out. Otherwise the first is the first input and so
+        on, with a warning. A single struct is matched by the names of its fields. Without columns,
+        the names that the model declares are taken.
 
         Raises:
             InputMismatchError: No columns are given and the model declares no names.
@@ -86,20 +152,76 @@ class ModelUdf:
         signature = self.model_info.enforced_signature
         chosen = columns or _declared_names(signature)
         texts = [column for column in chosen if isinstance(column, str)]
-        if len(texts) == len(chosen) and _all_inputs_named(signature, texts):
-            names = tuple(name for name in signature.input_names or () if name in texts)
-            return self._apply(names, [_column(name) for name in names])
-        if len(texts) == len(chosen) and signature.input_names:
-            _warn_about_positions(signature, texts)
-        return self._apply(None, [_column(c) if isinstance(c, str) else c for c in chosen])
+        if len(texts) == len(chosen):
+            if all_inputs_named(signature, texts):
+                names = tuple(name for name in signature.input_names or () if name in texts)
+                plan = replace(self._plan, names=names)
+                return self._applied(plan, [column_of(name) for name in names])
+            # One column may hold all inputs: a struct or an array.
+            if signature.input_names and len(texts) > 1:
+                warnings.warn(positions_warning(signature, texts), UserWarning, stacklevel=2)
+            return self._applied(self._plan, [column_of(name) for name in texts])
+        given = [column_of(c) if isinstance(c, str) else c for c in chosen]
+        if len(given) > 1 and signature.input_names and _may_differ_in_name(given):
+            # Only Spark knows what columns are called; a record of them carries their names.
+            return self._applied(replace(self._plan, wrapped=True), [F.struct(*given)])
+        return self._applied(self._plan, given)
 
-    def _apply(self, names: tuple[str, ...] | None, columns: list[Column]) -> Column:
-        plan = ColumnsPlan(self._plan.handle, names, self._plan.result, self._plan.params)
-        # The stubs of pyspark 4.3 leave it out.
-        udf = F.arrow_udf(  # type: ignore[attr-defined]
-            _worker_function(plan), returnType=self.result_type
-        )
-        return udf(*columns)  # type: ignore[no-any-return]
+    def register(self, spark: SparkSession, name: str) -> None:
+        """Make the function known to SQL: ``SELECT predict(a, b) FROM t``.
+
+        SQL gives arguments without their names, so they are taken by position, except those inside
+        of ``struct(*)`` or ``named_struct(...)``.
+
+        Args:
+            spark: The session, the one that the function was made with.
+            name: Name in SQL; a function of this name is replaced.
+
+        Raises:
+            ConfigError: The result type holds a variant, which takes an expression around the
+                function.
+        """
+        spark.udf.register(name, self._registrable())
+
+    def asNondeterministic(self) -> ModelUdf:  # noqa: N802 - the name that Spark looks for
+        """Give the same function, marked so that Spark evaluates it exactly once per row."""
+        return ModelUdf(self._model, self._handle, deterministic=False)
+
+    @property
+    def __wrapped__(self) -> Any:
+        """The function of Spark itself, where MLflow has it; takes columns by position."""
+        return self._registrable()
+
+    @property
+    def func(self) -> Any:
+        """What ``spark.udf.register`` asks for: the worker's function."""
+        return self._registrable().func
+
+    @property
+    def evalType(self) -> int:  # noqa: N802 - the name that Spark looks for
+        """What ``spark.udf.register`` asks for: the kind of the worker's function."""
+        return int(self._registrable().evalType)
+
+    @property
+    def returnType(self) -> st.DataType:  # noqa: N802 - the name that Spark looks for
+        """The same as `result_type`, under the name that Spark looks for."""
+        return self.result_type
+
+    def _registrable(self) -> Any:
+        if has_variant(self.result_type):
+            message = (
+                f"A function of the result type {self.result_type.simpleString()} cannot be "
+                'registered. Make it with result_type="string", and use parse_json(...) around it.'
+            )
+            raise ConfigError(message)
+        return self._function(self._plan)
+
+    def _applied(self, plan: ColumnsPlan, columns: list[Column]) -> Column:
+        return parsed(self._function(plan)(*columns), self.result_type)
+
+    def _function(self, plan: ColumnsPlan) -> Any:
+        function = column_function(plan, text_type(self.result_type))
+        return function if self.deterministic else function.asNondeterministic()
 
     def __repr__(self) -> str:
         names = ", ".join(self.model_info.enforced_signature.input_names or ("...",))
@@ -108,17 +230,14 @@ class ModelUdf:
             f"{self.model_info.digest}>"
         )
 
+    def _repr_html_(self) -> str:
+        """Show the model in a notebook."""
+        return udf_html(self.model_info, self.result_type.simpleString())
 
-def _worker_function(plan: ColumnsPlan) -> Callable[..., Any]:
-    def predict(batches: Iterator[tuple[pa.Array, ...]]) -> Iterator[pa.Array]:
-        return predict_columns(batches, plan)
 
-    # Spark reads the shape of the function from its hints, which are text in this module.
-    predict.__annotations__ = {
-        "batches": Iterator[tuple[pa.Array, ...]],
-        "return": Iterator[pa.Array],
-    }
-    return predict
+def _may_differ_in_name(columns: list[Column]) -> bool:
+    """Tell columns apart by how they print; one record cannot hold the same column twice."""
+    return len({str(column) for column in columns}) == len(columns)
 
 
 def _declared_names(signature: Signature) -> tuple[str, ...]:
@@ -139,30 +258,3 @@ def _declared_names(signature: Signature) -> tuple[str, ...]:
         )
         raise InputMismatchError(message)
     return names
-
-
-def _all_inputs_named(signature: Signature, names: list[str]) -> bool:
-    required = [spec.name for spec in signature.inputs or () if spec.required]
-    known = signature.input_names is not None
-    return (
-        known
-        and set(required) <= set(names)
-        and bool(set(signature.input_names or ()) & set(names))
-    )
-
-
-def _warn_about_positions(signature: Signature, names: list[str]) -> None:
-    missing = [name for name in signature.input_names or () if name not in names]
-    if len(names) == 1:
-        return  # one column may hold all inputs: a struct or an array
-    warnings.warn(
-        f"The columns {', '.join(names)} do not include the model's inputs {', '.join(missing)}, "
-        "so columns are taken by position. Rename them, or pass columns of these names.",
-        UserWarning,
-        stacklevel=3,
-    )
-
-
-def _column(name: str) -> Column:
-    # Names of data frames are taken as they are: a dot in one is not a path into a struct.
-    return F.col(f"`{name.replace('`', '``')}`")

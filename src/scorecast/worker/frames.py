@@ -30,7 +30,7 @@ def append_to_batches(
     keep = len(names) - 1
     for batch, predictions in predict_batches(batches, plan):
         kept = [batch.schema.field(i).with_name(names[i]) for i in range(keep)]
-        schema = pa.schema([*kept, pa.field(names[-1], plan.result)])
+        schema = pa.schema([*kept, pa.field(names[-1], plan.output)])
         yield pa.RecordBatch.from_arrays([*batch.columns[:keep], predictions], schema=schema)
 
 

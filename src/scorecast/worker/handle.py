@@ -58,16 +58,20 @@ class ModelHandle:
     source: ModelSource
     config: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def key(self) -> str:
-        """Key in the worker's cache: the digest, and what else changes the loaded model."""
-        if not self.config:
-            return self.digest
-        config = json.dumps(self.config, sort_keys=True, default=_refuse)
-        return f"{self.digest}+config:{hashlib.sha256(config.encode()).hexdigest()}"
+    def key(self, extra_env: Mapping[str, str] | None = None) -> str:
+        """Give the key in the worker's cache: the digest, and what else changes the loaded model.
 
-    def open(self) -> Predictor:
+        It holds digests of configuration and environment, since these may be secret.
+        """
+        parts = {"config": self.config, "env": extra_env}
+        digests = (f"+{name}:{_digest(values)}" for name, values in parts.items() if values)
+        return "".join((self.digest, *digests))
+
+    def open(self, extra_env: Mapping[str, str] | None = None) -> Predictor:
         """Give the loaded model of this process, loading it if it is not there.
+
+        Args:
+            extra_env: Environment variables that are set while the model loads.
 
         Raises:
             ShippingError: The files did not arrive.
@@ -75,9 +79,14 @@ class ModelHandle:
             MissingExtraError: The flavor's library is not installed here.
         """
         return MODELS.get(
-            self.key,
+            self.key(extra_env),
             lambda: load_predictor(self.source.directory(self.digest), self.info, self.config),
         )
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, default=_refuse)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _refuse(value: object) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import pyarrow as pa
@@ -30,14 +30,14 @@ class InputColumn:
         source: Position in the batch.
         name: What the model calls it: a text, or a number where the signature has no names.
         declared: Declared type, or None when the model declares nothing.
-        required: Whether the signature requires the column; nulls in a column of integers or
-            booleans are possible only where it does not.
+        nullable: Whether a column of integers or booleans reaches the model in pandas' nullable
+            types, in every batch: where the signature does not require it, or on request.
     """
 
     source: int
     name: str | int
     declared: SpecType | None = None
-    required: bool = True
+    nullable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,10 @@ class InputPlan:
 
     form: Form
     columns: tuple[InputColumn, ...]
+
+    def all_nullable(self) -> InputPlan:
+        """Give the same plan with every column nullable."""
+        return replace(self, columns=tuple(replace(c, nullable=True) for c in self.columns))
 
 
 def plan_by_name(signature: Signature, schema: pa.Schema) -> InputPlan:
@@ -77,7 +81,7 @@ def plan_by_name(signature: Signature, schema: pa.Schema) -> InputPlan:
     columns: list[InputColumn] = []
     for spec, name in zip(signature.inputs, names, strict=True):
         if name in positions:
-            columns.append(InputColumn(positions[name], name, spec.type, spec.required))
+            columns.append(InputColumn(positions[name], name, spec.type, not spec.required))
         elif spec.required:
             free = [column for column in schema.names if column not in names]
             problems.append(
@@ -115,7 +119,7 @@ def plan_by_position(signature: Signature, schema: pa.Schema) -> InputPlan:
         )
         raise InputMismatchError(message)
     columns = [
-        InputColumn(i, i if spec.name is None else spec.name, spec.type, spec.required)
+        InputColumn(i, i if spec.name is None else spec.name, spec.type, not spec.required)
         for i, spec in enumerate(specs[:got])
     ]
     return _checked(signature, schema, columns, [])
@@ -139,7 +143,7 @@ def _block_plan(signature: Signature, schema: pa.Schema) -> InputPlan:
     problems = []
     if -1 not in shape and got != wanted:
         problems.append(f"the model takes {wanted} values per row, got {got} columns")
-    columns = [InputColumn(i, i, spec.type, required=True) for i in range(got)]
+    columns = [InputColumn(i, i, spec.type) for i in range(got)]
     return _checked(signature, schema, columns, problems)
 
 

@@ -3,7 +3,8 @@
 Where nulls go: NaN in floats, NaT in datetimes, pandas' missing value in text and nested values.
 Integers and booleans have no such value in numpy, so there the signature decides: an input declared
 optional reaches the model as pandas ``Int32``/``Int64``/``boolean`` in every batch, one declared
-required as a numpy integer in every batch, and a null in it is an error. Without a signature the
+required as a numpy integer in every batch, and a null in it is an error (the option
+``nullable_integers`` treats all inputs as optional in this). Without a signature the
 batch is converted as pandas itself reads Arrow data.
 
 Timestamps with a zone become local time without one, as MLflow and Spark give them to models. No
@@ -96,7 +97,7 @@ def _column(array: pa.Array, column: InputColumn) -> Any:
 
 
 def _integers(array: pa.Array, name: str, column: InputColumn) -> Any:
-    if not column.required:
+    if column.nullable:
         mask = array.is_null().to_numpy(zero_copy_only=False)
         values = _owned(array.fill_null(False if name == "boolean" else 0))
         kind = pd.arrays.BooleanArray if name == "boolean" else pd.arrays.IntegerArray
@@ -105,8 +106,9 @@ def _integers(array: pa.Array, name: str, column: InputColumn) -> Any:
         message = (
             f'Column "{column.name}" holds {array.null_count} nulls in this batch of {len(array)} '
             f"rows, the first in row {first_true(array.is_null())}, but the model requires {name} "
-            f"values. Fill or filter the nulls, or save the model with the input declared optional "
-            f"(required=False): it then arrives as pandas {_NULLABLE[name]}."
+            f"values. Fill or filter the nulls; or let it arrive as pandas {_NULLABLE[name]}, by "
+            "nullable_integers=True or by saving the model with the input declared optional "
+            "(required=False)."
         )
         raise InputMismatchError(message)
     return _owned(array)

@@ -31,6 +31,7 @@ from scorecast.worker.nested import (
     struct_array,
 )
 from scorecast.worker.output_scalars import convert_plain, from_typed, text_of
+from scorecast.worker.variants import VARIANT, json_texts
 
 
 def to_array(values: Any, wanted: pa.DataType, field: str | None = None) -> pa.Array:
@@ -75,6 +76,8 @@ def convert_values(values: Any, wanted: pa.DataType) -> pa.Array:
     Raises:
         MisfitError: A value does not fit.
     """
+    if wanted == VARIANT:
+        return json_texts(values)
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if isinstance(values, pa.Array):

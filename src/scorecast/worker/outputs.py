@@ -2,7 +2,7 @@
 
 Models return many shapes: numpy arrays, DataFrames, Series, dicts of columns, lists of values,
 lists of records, Arrow data, and whatever has ``__array__``. They are brought to columns first
-(`output_columns`), checked against the number of rows, and converted by the declared type alone.
+(`model_outputs`), checked against the number of rows, and converted by the declared type alone.
 NaN stays NaN in floats; None and pandas' missing value become NULL, and so does NaN in types that
 have none. Nothing is truncated, padded, wrapped or turned into the text ``nan``.
 """
@@ -14,32 +14,57 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types as pt
 
-from scorecast.errors import OutputMismatchError
+from scorecast.errors import OutputMismatchError, did_you_mean
 from scorecast.worker.arrow_types import is_list, is_text, readable
 from scorecast.worker.casts import ARROW_ERRORS, arrow_of
-from scorecast.worker.nested import is_nested, list_array, struct_array
+from scorecast.worker.nested import convert_nested, is_nested, list_array, struct_array
 from scorecast.worker.output_columns import UNNAMED, Columns, to_columns
 from scorecast.worker.output_values import explained, to_array
+from scorecast.worker.variants import VARIANT, stored, stored_type
 
 
-def to_predictions(prediction: Any, rows: int, wanted: pa.DataType) -> pa.Array:
+def to_predictions(
+    prediction: Any, rows: int, wanted: pa.DataType, *, model_output: str | None = None
+) -> pa.Array:
     """Convert what a model returned for one batch. Runs wherever a model predicts.
 
     Args:
         prediction: What the model returned.
         rows: Rows of the batch.
         wanted: Declared type of the result.
+        model_output: The one column of the model's output to take, by name, or by number where it
+            returns an array of several values per row.
 
     Returns:
-        An array of exactly `rows` values of exactly the type `wanted`.
+        An array of exactly `rows` values of exactly the type `wanted`, variants as text.
 
     Raises:
         OutputMismatchError: The number of predictions is not the number of rows, their order is
             changed, or a value does not fit the type; never names a value.
     """
     columns = to_columns(prediction, rows)
+    if model_output is not None:
+        columns = _chosen(_taken_apart(columns, alike=False), model_output)
+    return stored(_of_type(columns, wanted), stored_type(wanted))
+
+
+def nan_as_null(array: pa.Array) -> pa.Array:
+    """Give the same predictions with NULL in place of NaN, also inside of nested ones."""
+
+    def without_nan(plain: pa.Array, kind: pa.DataType) -> pa.Array:
+        if not pt.is_floating(kind):
+            return plain
+        return pc.if_else(pc.is_nan(plain), pa.scalar(None, kind), plain)
+
+    return convert_nested(array, array.type, without_nan)
+
+
+def _of_type(columns: Columns, wanted: pa.DataType) -> pa.Array:
+    if wanted == VARIANT:
+        return to_array(_as_records(columns), wanted)
     if pt.is_struct(wanted):
         return _struct(columns, wanted)
     if is_list(wanted):
@@ -64,6 +89,32 @@ def _taken_apart(columns: Columns, *, alike: bool) -> Columns:
     }
 
 
+def _chosen(columns: Columns, name: str) -> Columns:
+    """Give the column of one name, or of one number in an array without names."""
+    block = columns.get(UNNAMED)
+    if len(columns) == 1 and isinstance(block, np.ndarray) and block.ndim == 2:  # noqa: PLR2004 - rows, columns
+        columns = {str(i): block[:, i] for i in range(block.shape[1])}
+    if name not in columns:
+        known = ", ".join(columns) if UNNAMED not in columns else "one column without a name"
+        message = (
+            f'The model returned no column "{name}" (option model_output). It returned: {known}.'
+            f"{did_you_mean(name, columns)}"
+        )
+        raise OutputMismatchError(message)
+    return {UNNAMED: columns[name]}
+
+
+def _as_records(columns: Columns) -> Any:
+    """Give several columns as one column of records."""
+    if list(columns) == [UNNAMED]:
+        return columns[UNNAMED]
+    values = (
+        column.to_pylist() if isinstance(column, pa.Array | pa.ChunkedArray) else list(column)
+        for column in columns.values()
+    )
+    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+
+
 def _only_column(columns: Columns, wanted: pa.DataType) -> Any:
     """Give the one column that can be a scalar of the wanted type."""
     if len(columns) == 1:
@@ -77,7 +128,8 @@ def _only_column(columns: Columns, wanted: pa.DataType) -> Any:
     fields = ", ".join(f"`{name}` TYPE" for name in columns)
     message = (
         f"The model returned the columns {', '.join(columns)}; the result type {readable(wanted)} "
-        f"takes one of them, and {', '.join(fitting) or 'none'} of them fit. Ask for a struct, "
+        f"takes one of them, and {', '.join(fitting) or 'none'} of them fit. Choose one "
+        f'(model_output="{(fitting or list(columns))[0]}"), ask for a struct, '
         f'result_type="{fields}", or return one column.'
     )
     raise OutputMismatchError(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,15 @@ import pyarrow as pa
 
 from scorecast.errors import ModelPredictError, ScorecastError, one_line
 from scorecast.models.flavors.base import Predictor
+from scorecast.worker.environment import environment
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
 from scorecast.worker.inputs import ModelInput, to_model_input
-from scorecast.worker.outputs import to_predictions
+from scorecast.worker.isolate import isolate_batch, isolate_rows
+from scorecast.worker.options import PredictOptions
+from scorecast.worker.outputs import nan_as_null, to_predictions
+from scorecast.worker.rebatch import rebatched
+from scorecast.worker.variants import stored_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,27 @@ class PredictPlan:
         inputs: Which columns become which inputs.
         result: Arrow type of a prediction.
         params: Inference params with defaults filled in, or None when the model declares none.
+        options: How predictions are made beside that.
     """
 
     handle: ModelHandle
     inputs: InputPlan
     result: pa.DataType
     params: Mapping[str, Any] | None = None
+    options: PredictOptions = field(default_factory=PredictOptions)
+
+    @property
+    def output(self) -> pa.DataType:
+        """Arrow type of what `predict_batches` gives, which may say why rows failed."""
+        return output_type(self.result, self.options)
+
+
+def output_type(result: pa.DataType, options: PredictOptions) -> pa.DataType:
+    """Give the Arrow type in which predictions leave the worker."""
+    stored = stored_type(result)
+    if options.on_error != "struct":
+        return stored
+    return pa.struct([("result", stored), ("error", pa.string())])
 
 
 def predict_batches(
@@ -43,7 +63,8 @@ def predict_batches(
     The model is opened at the first batch that has rows, so a task without rows loads nothing.
 
     Yields:
-        Each batch with its predictions: as many as rows, in their order, of the type of the plan.
+        Each batch as it came with its predictions: as many as rows, in their order, of the type
+        ``plan.output``.
 
     Raises:
         InputMismatchError: The data does not fit the declared inputs.
@@ -51,18 +72,48 @@ def predict_batches(
         OutputMismatchError: The predictions do not fit rows or result type.
         ModelLoadError: The model cannot be loaded here.
     """
+
+    def predict(batch: pa.RecordBatch) -> pa.Array:
+        return predict_batch(batch, plan)
+
+    if plan.options.batch_size is not None:
+        yield from rebatched(batches, plan.options.batch_size, predict)
+        return
     for batch in batches:
-        yield batch, predict_batch(batch, plan)
+        yield batch, predict(batch)
 
 
 def predict_batch(batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:
-    """Predict one batch; see `predict_batches`."""
+    """Predict one batch, with one call of the model or, where rows fail, some more."""
+    options = plan.options
     if batch.num_rows == 0:
-        return pa.nulls(0, plan.result)
-    predictor = plan.handle.open()
+        return pa.nulls(0, plan.output)
+    with environment(options.extra_env):
+        predictor = plan.handle.open(options.extra_env)
+
+        def predict(part: pa.RecordBatch) -> pa.Array:
+            return _predict(predictor, part, plan)
+
+        if options.on_error == "fail":
+            return predict(batch)
+        isolate = isolate_rows if options.isolate == "row" else isolate_batch
+        isolated = isolate(batch, predict, stored_type(plan.result))
+    if options.on_error == "null":
+        return isolated.predictions
+    texts: list[str | None] = [None] * batch.num_rows
+    for row, error in isolated.errors.items():
+        texts[row] = one_line(error)
+    errors = pa.array(texts, pa.string())
+    return pa.StructArray.from_arrays([isolated.predictions, errors], fields=list(plan.output))
+
+
+def _predict(predictor: Predictor, batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:
     data = to_model_input(batch, plan.inputs)
     prediction = call_model(predictor, data, plan.params, rows=batch.num_rows)
-    return to_predictions(prediction, batch.num_rows, plan.result)
+    made = to_predictions(
+        prediction, batch.num_rows, plan.result, model_output=plan.options.model_output
+    )
+    return nan_as_null(made) if plan.options.nan_as_null else made
 
 
 def call_model(

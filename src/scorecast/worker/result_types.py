@@ -19,6 +19,7 @@ from scorecast.models.signature import (
     Tensor,
     tensor_dtype,
 )
+from scorecast.worker.variants import VARIANT
 
 _INSTANT = pa.timestamp("us", tz="UTC")
 _SCALARS: dict[str, pa.DataType] = {
@@ -63,17 +64,21 @@ _DTYPES: dict[str, pa.DataType] = {
 }
 
 
-def result_type_of(signature: Signature) -> pa.DataType:
+def result_type_of(signature: Signature, model_output: str | None = None) -> pa.DataType:
     """Give the type of a prediction from the declared outputs.
 
     One output gives its bare type, several a struct. A tensor of shape ``[-1]`` is one value per
-    row, not an array of one. Without declared outputs the type is ``double``, with a warning, as
+    row, not an array of one. A column that is chosen gives its own type.
+
+    Without declared outputs the type is ``double``, with a warning, as
     in MLflow.
 
     Raises:
         ConfigError: An output is of a type that has no fixed Arrow type.
     """
-    outputs = signature.outputs
+    outputs = [
+        spec for spec in signature.outputs or () if model_output in (None, spec.name)
+    ] or signature.outputs
     if not outputs:
         warnings.warn(
             'No result type is given and the model declares no outputs: using "double". Give a '
@@ -140,8 +145,7 @@ def _column_type(declared: ColumnType) -> pa.DataType:
         case Object(properties):
             return pa.struct([(member.name, _column_type(member.type)) for member in properties])
         case AnyValue():
-            reason = "says nothing about its type"
+            return VARIANT
         case _:
-            reason = "has no fixed type"
-    message = f'The declared output "{declared}" {reason}. Give a result type.'
+            message = f'The declared output "{declared}" has no fixed type. Give a result type.'
     raise ConfigError(message)

@@ -19,6 +19,7 @@ import scipy.sparse
 import scorecast
 from scorecast.errors import (
     ArtifactNotFoundError,
+    ConfigError,
     InputMismatchError,
     MLmodelError,
     ModelPredictError,
@@ -420,18 +421,79 @@ def _load_pyfunc(path, config=None):
 """
 
 
-def test_the_config_of_a_model_can_be_overridden(tmp_path: Path) -> None:
-    """Single keys of the stored config are replaced by those of the call."""
-    (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "config_loader.py").write_text(LOADER)
-    (tmp_path / "MLmodel").write_text(
+@pytest.fixture
+def configured(tmp_path: Path) -> Path:
+    """A model that predicts its own configuration."""
+    model = tmp_path / "configured"
+    (model / "code").mkdir(parents=True)
+    (model / "code" / "config_loader.py").write_text(LOADER)
+    (model / "MLmodel").write_text(
         "flavors: {python_function: {loader_module: config_loader, code: code, "
         "config: {limit: 1, mode: a}}}"
     )
+    return model
 
-    assert scorecast.load_model(tmp_path).predict(0) == [("limit", 1), ("mode", "a")]
-    tuned = scorecast.load_model(tmp_path, model_config={"limit": 2})
+
+def test_the_config_of_a_model_can_be_overridden(configured: Path) -> None:
+    """Single keys of the stored config are replaced by those of the call."""
+    assert scorecast.load_model(configured).predict(0) == [("limit", 1), ("mode", "a")]
+    tuned = scorecast.load_model(configured, model_config={"limit": 2})
     assert tuned.predict(0) == [("limit", 2), ("mode", "a")]
+
+
+@pytest.mark.parametrize("as_given", [str, Path])
+def test_the_config_may_be_a_yaml_file(
+    configured: Path, tmp_path: Path, as_given: Callable[[Path], str | Path]
+) -> None:
+    """A path is read as MLflow reads it; its keys count as those of a mapping do."""
+    file = tmp_path / "config.yaml"
+    file.write_text("limit: [2, é]\nmode: b\n", encoding="utf-8")
+    tuned = scorecast.load_model(configured, model_config=as_given(file))
+    assert tuned.predict(0) == [("limit", [2, "é"]), ("mode", "b")]
+
+    file.write_text("limit: 3\nlimits: 4\n")
+    with pytest.warns(UserWarning, match="keys limits; the model has: limit, mode") as caught:
+        tuned = scorecast.load_model(configured, model_config=as_given(file))
+    assert caught[0].filename == __file__
+    assert tuned.predict(0) == [("limit", 3), ("mode", "a")]
+
+    file.write_text("{}")
+    same = scorecast.load_model(configured, model_config=as_given(file))
+    assert same.predict(0) == [("limit", 1), ("mode", "a")]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "No such file or directory"),
+        (b"limit: 2\nmode: [a\n", "it is not YAML at line 3"),
+        (b"limit: \xff", "it is not YAML"),
+        (b"limit: 2024-02-31", "it is not YAML"),
+        (b"", "it holds nothing"),
+        (b"- limit", "it holds a list"),
+        (b"limit", "it holds a str"),
+    ],
+)
+def test_a_config_file_that_cannot_be_used_is_refused(
+    configured: Path, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    """The error names the file, what is wrong with it and what was expected."""
+    file = tmp_path / "config.yaml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        scorecast.load_model(configured, model_config=file)
+    assert str(caught.value) == (
+        f'Cannot read model_config from "{file}": {reason}. Expected a dict, or the path of a YAML '
+        "file with a mapping of configuration keys to values."
+    )
+
+
+@pytest.mark.parametrize("place", ["", "."])
+def test_a_config_that_is_a_directory_is_refused(configured: Path, place: str) -> None:
+    """An empty path is refused like any other that names no file, not taken for no config."""
+    with pytest.raises(ConfigError, match=f'model_config from "{place}": Is a directory'):
+        scorecast.load_model(configured, model_config=place)
 
 
 def _shape(data: Any) -> Any:

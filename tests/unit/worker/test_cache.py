@@ -153,7 +153,7 @@ def test_handles_of_one_model_open_the_same_one(handle: Callable[..., ModelHandl
     tuned = ModelHandle(one.digest, one.info, one.source, {"threshold": 0.5})
     same = ModelHandle(one.digest, one.info, one.source, {"threshold": 0.5})
 
-    assert one.key == other.key
-    assert len({one.key, tuned.key}) == 2
-    assert tuned.key == same.key
+    assert one.key() == other.key()
+    assert len({one.key(), tuned.key()}) == 2
+    assert tuned.key() == same.key()
     assert one.open() is other.open()

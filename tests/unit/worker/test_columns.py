@@ -30,9 +30,10 @@ def column_names(data: Any) -> Any:
     return [list(map(str, data.columns))] * len(data)
 
 
-def predicted(batches: Any, *plan: Any) -> list[Any]:
+def predicted(batches: Any, model: Any, names: Any, result: pa.DataType) -> list[Any]:
     """Predict with a plan of these parts; gives plain lists."""
-    return [array.to_pylist() for array in predict_columns(batches, ColumnsPlan(*plan))]
+    plan = ColumnsPlan(model, result, names=names)
+    return [array.to_pylist() for array in predict_columns(batches, plan)]
 
 
 def test_columns_without_names_are_the_inputs_in_order(handle: Handle) -> None:

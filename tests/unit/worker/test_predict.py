@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from scorecast.models.signature import Param, Scalar, Signature, Spec
 from scorecast.worker.cache import MODELS
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import plan_by_name
+from scorecast.worker.options import PredictOptions
 from scorecast.worker.predict import PredictPlan, predict_batches
 
 Handle = Callable[..., ModelHandle]
@@ -224,3 +227,124 @@ def test_generators_that_are_closed_early_do_not_complain(handle: Handle) -> Non
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert list(results) == []
+
+
+def _halves(data: pd.DataFrame) -> Any:
+    """Predict the half; fails on negative rows."""
+    if (data["x"] < 0).any():
+        message = "negative"
+        raise ValueError(message)
+    return (data["x"] / 2).to_numpy()
+
+
+def test_rows_that_fail_become_null(handle: Handle) -> None:
+    """With on_error="null" good rows keep their prediction and bad ones have none."""
+    plan = replace(plan_for(handle(_halves, [X])), options=PredictOptions(on_error="null"))
+
+    ((_, made),) = predict_batches([batch(2.0, -1.0, 4.0, 6.0)], plan)
+
+    assert made.to_pylist() == [1.0, None, 2.0, 3.0]
+
+
+def test_rows_that_fail_say_why(handle: Handle) -> None:
+    """With on_error="struct" every row has a result and an error, one of them NULL."""
+    plan = replace(plan_for(handle(_halves, [X])), options=PredictOptions(on_error="struct"))
+
+    ((_, good),) = predict_batches([batch(2.0, 4.0)], plan)
+    ((_, mixed),) = predict_batches([batch(2.0, -1.0)], plan)
+
+    assert good.to_pylist() == [{"result": 1.0, "error": None}, {"result": 2.0, "error": None}]
+    assert mixed.type == good.type == plan.output
+    first, second = mixed.to_pylist()
+    assert first == {"result": 1.0, "error": None}
+    assert second["result"] is None
+    assert "ValueError" in second["error"]
+
+
+def test_a_batch_that_stays_together_is_null_together(handle: Handle) -> None:
+    """With isolate="batch" a failing batch is not predicted again in parts."""
+    options = PredictOptions(on_error="null", isolate="batch")
+    plan = replace(plan_for(handle(_halves, [X])), options=options)
+
+    made = [array.to_pylist() for _, array in predict_batches([batch(2.0, -1.0), batch(4.0)], plan)]
+
+    assert made == [[None, None], [2.0]]
+
+
+def test_nan_becomes_null_on_request(handle: Handle) -> None:
+    """NaN is NULL then, also inside of arrays; infinity is not."""
+
+    def model(data: pd.DataFrame) -> Any:
+        return [[float("nan"), float("inf"), 1.0]] * len(data)
+
+    kind = pa.list_(pa.float64())
+    plan = plan_for(handle(model, [X]), result=kind)
+    asked = replace(plan, options=PredictOptions(nan_as_null=True))
+
+    ((_, made),) = predict_batches([batch(1.0)], asked)
+    ((_, usual),) = predict_batches([batch(1.0)], plan)
+
+    assert made.to_pylist() == [[None, float("inf"), 1.0]]
+    assert np.isnan(usual.to_pylist()[0][0])
+
+
+def test_one_column_of_the_output_is_chosen(handle: Handle) -> None:
+    """By name in a frame, by number in an array; a wrong name is an error."""
+
+    def frame(data: pd.DataFrame) -> Any:
+        return pd.DataFrame({"low": data["x"], "high": data["x"] + 1})
+
+    def block(data: pd.DataFrame) -> Any:
+        return np.column_stack([data["x"], data["x"] + 1])
+
+    for model, name in ((frame, "high"), (block, "1")):
+        plan = plan_for(handle(model, [X]))
+        asked = replace(plan, options=PredictOptions(model_output=name))
+        ((_, made),) = predict_batches([batch(1.0, 2.0)], asked)
+        assert made.to_pylist() == [2.0, 3.0]
+        wrong = replace(plan, options=PredictOptions(model_output="hihg"))
+        with pytest.raises(OutputMismatchError, match='no column "hihg"'):
+            list(predict_batches([batch(1.0)], wrong))
+    with pytest.raises(OutputMismatchError, match=r'model_output="low"'):
+        list(predict_batches([batch(1.0)], plan_for(handle(frame, [X]))))
+
+
+def test_integers_with_nulls_arrive_as_nullable_integers_on_request(handle: Handle) -> None:
+    """The dtype is the same whether a batch has nulls or not."""
+
+    def model(data: pd.DataFrame) -> Any:
+        return [f"{data['n'].dtype} {value}" for value in data["n"]]
+
+    schema = pa.schema([("n", pa.int64())])
+    plan = plan_for(handle(model, [Spec(Scalar("long"), "n")]), schema, pa.string())
+    asked = replace(plan, inputs=plan.inputs.all_nullable())
+    batches = [
+        pa.RecordBatch.from_pydict({"n": pa.array(values, pa.int64())})
+        for values in ([2**60 + 1, None], [3])
+    ]
+
+    made = [array.to_pylist() for _, array in predict_batches(batches, asked)]
+
+    assert made == [[f"Int64 {2**60 + 1}", "Int64 <NA>"], ["Int64 3"]]
+    with pytest.raises(InputMismatchError, match="nullable_integers=True"):
+        list(predict_batches(batches, plan))
+
+
+def test_environment_variables_are_there_while_loading_and_predicting(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are set for the model alone, and another value is another load."""
+    monkeypatch.delenv("SCORECAST_TEST_VALUE", raising=False)
+
+    def model(data: pd.DataFrame) -> Any:
+        return [os.environ["SCORECAST_TEST_VALUE"]] * len(data)
+
+    made = handle(model, [X])
+    loads = MODELS.stats().loads
+    for value in ("a", "b", "a"):
+        options = PredictOptions(extra_env={"SCORECAST_TEST_VALUE": value})
+        plan = replace(plan_for(made, result=pa.string()), options=options)
+        ((_, predictions),) = predict_batches([batch(1.0)], plan)
+        assert predictions.to_pylist() == [value]
+        assert "SCORECAST_TEST_VALUE" not in os.environ
+    assert MODELS.stats().loads == loads + 2

@@ -21,6 +21,7 @@ from scorecast.models.signature import (
     Tensor,
 )
 from scorecast.worker.result_types import parse_simple_type, result_type_of
+from scorecast.worker.variants import VARIANT
 
 INSTANT = pa.timestamp("us", "UTC")
 
@@ -123,10 +124,10 @@ def test_declared_outputs_have_a_type(declared: Signature, kind: pa.DataType) ->
 
 
 @pytest.mark.parametrize(
-    "declared", [AnyValue(), SparkVector(), Array(AnyValue()), Tensor("complex128", (-1,))], ids=str
+    "declared", [SparkVector(), Array(SparkVector()), Tensor("complex128", (-1,))], ids=str
 )
 def test_outputs_without_a_fixed_type_ask_for_one(declared: Any) -> None:
-    """An output that may be anything is an error that says to give a result type."""
+    """An output without a type of Arrow is an error that says to give a result type."""
     with pytest.raises(ConfigError, match="Give a result type"):
         result_type_of(outputs(declared))
 
@@ -136,3 +137,18 @@ def test_a_model_without_outputs_gives_doubles_with_a_warning(declared: Signatur
     """As in MLflow, the type is double where nothing says otherwise, and the user is told."""
     with pytest.warns(UserWarning, match='using "double"'):
         assert result_type_of(declared) == pa.float64()
+
+
+def test_an_output_of_any_type_is_a_variant() -> None:
+    """What may be anything has Spark's type for that, also inside of other types."""
+    assert result_type_of(Signature(outputs=(Spec(AnyValue()),))) == VARIANT
+    nested = result_type_of(Signature(outputs=(Spec(Array(AnyValue())),)))
+    assert nested.value_type == VARIANT
+
+
+def test_a_chosen_output_gives_its_own_type() -> None:
+    """Of several declared outputs the chosen one counts alone."""
+    outputs = (Spec(Scalar("string"), "label"), Spec(Scalar("float"), "score"))
+    signature = Signature(outputs=outputs)
+    assert result_type_of(signature, "score") == pa.float32()
+    assert pa.types.is_struct(result_type_of(signature))

@@ -1,0 +1,136 @@
+"""Which rows of a batch a model fails on, found by halving, so that the others keep their batch.
+
+For `k` failing rows of `n` about ``k * log2(n)`` calls are added; a half whose twin predicts well
+is known to fail and is not tried as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from scorecast.errors import ModelPredictError, PredictionError
+
+Predict = Callable[[pa.RecordBatch], pa.Array]
+
+# So many rows must fail, and none do well, before a batch is taken for one that fails everywhere.
+_SUSPICIOUS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """Predictions of one batch.
+
+    Attributes:
+        predictions: One value per row; NULL for rows that failed.
+        errors: What went wrong, for the rows that failed, by position.
+    """
+
+    predictions: pa.Array
+    errors: dict[int, PredictionError]
+
+
+def isolate_rows(batch: pa.RecordBatch, predict: Predict, result: pa.DataType) -> Isolated:
+    """Predict a batch, and find the rows that fail. Runs wherever a model predicts.
+
+    Args:
+        batch: At least one row.
+        predict: Predicts a batch; raises PredictionError when it cannot.
+        result: Type of a prediction.
+
+    Raises:
+        ModelPredictError: Every row fails, or so many that they cannot be told apart in as many
+            calls as there are rows.
+    """
+    search = _Search(batch, predict, result, most_calls=max(batch.num_rows, 64))
+    return Isolated(pa.concat_arrays(search.run()), search.errors)
+
+
+def isolate_batch(batch: pa.RecordBatch, predict: Predict, result: pa.DataType) -> Isolated:
+    """Predict a batch; when that fails, all of its rows do. For models that look across rows."""
+    try:
+        return Isolated(predict(batch), {})
+    except PredictionError as error:
+        return Isolated(
+            pa.nulls(batch.num_rows, result), dict.fromkeys(range(batch.num_rows), error)
+        )
+
+
+@dataclass(slots=True)
+class _Search:
+    batch: pa.RecordBatch
+    predict: Predict
+    result: pa.DataType
+    most_calls: int
+    errors: dict[int, PredictionError] = field(default_factory=dict)
+    calls: int = 0
+    some_did_well: bool = False
+
+    def run(self) -> list[pa.Array]:
+        whole = self._tried(0, self.batch.num_rows)
+        if isinstance(whole, pa.Array):
+            return [whole]
+        if self.batch.num_rows == 1:
+            raise self._all_fail(whole) from whole
+        parts = list(self._halves(0, self.batch.num_rows))
+        if len(self.errors) == self.batch.num_rows:
+            raise self._all_fail(whole) from whole
+        return parts
+
+    def _halves(self, start: int, stop: int) -> Generator[pa.Array, None, None]:
+        """Give the predictions of rows that are known to fail together."""
+        middle = (start + stop) // 2
+        left_did_well = yield from self._part(start, middle, known_to_fail=False)
+        yield from self._part(middle, stop, known_to_fail=left_did_well)
+
+    def _part(
+        self, start: int, stop: int, *, known_to_fail: bool
+    ) -> Generator[pa.Array, None, bool]:
+        """Give the predictions of some rows; returns whether all of them did well."""
+        if not known_to_fail or stop - start == 1:
+            found = self._tried(start, stop)
+            if isinstance(found, pa.Array):
+                self.some_did_well = True
+                yield found
+                return True
+            if stop - start == 1:
+                self.errors[start] = found
+                self._refuse_hopeless(found)
+                yield pa.nulls(1, self.result)
+                return False
+        yield from self._halves(start, stop)
+        return False
+
+    def _tried(self, start: int, stop: int) -> pa.Array | PredictionError:
+        self.calls += 1
+        if self.calls > self.most_calls:
+            message = (
+                f"Of {self.batch.num_rows} rows at least {len(self.errors)} fail; they cannot be "
+                f"told apart in {self.most_calls} calls of the model. Correct the data, or take "
+                "smaller batches (batch_size)."
+            )
+            raise ModelPredictError(message)
+        try:
+            return self.predict(self.batch.slice(start, stop - start))
+        except PredictionError as error:
+            return error
+
+    def _refuse_hopeless(self, error: PredictionError) -> None:
+        """Stop early when rows taken from all over the batch fail as well."""
+        if self.some_did_well or len(self.errors) != _SUSPICIOUS:
+            return
+        rows = self.batch.num_rows
+        spread = range(0, rows, max(1, rows // _SUSPICIOUS))
+        for row in spread:
+            if row not in self.errors and isinstance(self._tried(row, row + 1), pa.Array):
+                self.some_did_well = True
+                return
+        raise self._all_fail(error) from error
+
+    def _all_fail(self, error: PredictionError) -> ModelPredictError:
+        return ModelPredictError(
+            f"Every row that was tried alone of a batch of {self.batch.num_rows} fails, so it is "
+            f"the model or the data as a whole and not single rows: {error}"
+        )

@@ -1,0 +1,88 @@
+"""Values of any kind, which reach Spark as JSON text and become variants there.
+
+Arrow has no such type. A type of this module stands for it while predictions are converted; what
+leaves the worker is plain text.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import types as pt
+
+from scorecast.worker.arrow_types import is_list
+from scorecast.worker.casts import MisfitError
+from scorecast.worker.nested import convert_nested
+
+VARIANT = pa.opaque(pa.string(), "variant", "spark")
+"""Stands for a variant where a prediction's type is declared."""
+
+
+def stored_type(kind: pa.DataType) -> pa.DataType:
+    """Give the type in which values of a declared type leave the worker."""
+    if kind == VARIANT:
+        return pa.string()
+    if is_list(kind):
+        return pa.list_(kind.value_field.with_type(stored_type(kind.value_type)))
+    if pt.is_map(kind):
+        return pa.map_(kind.key_field, kind.item_field.with_type(stored_type(kind.item_type)))
+    if pt.is_struct(kind):
+        return pa.struct([member.with_type(stored_type(member.type)) for member in kind])
+    return kind
+
+
+def stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Give the same values in the type in which they leave the worker."""
+    if array.type == kind:
+        return array
+    return convert_nested(array, kind, lambda plain, _: getattr(plain, "storage", plain))
+
+
+def json_texts(values: Any) -> pa.Array:
+    """Give each value as JSON text, and a missing one as NULL.
+
+    Raises:
+        MisfitError: A value has no JSON form: infinity, bytes, or an object.
+    """
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        values = values.to_pylist()
+    texts: list[str | None] = []
+    for i, value in enumerate(values):
+        try:
+            plain = _plain(value)
+            texts.append(None if plain is None else json.dumps(plain, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise MisfitError(str(error), "a value with a JSON form", i) from None
+    return pa.ExtensionArray.from_storage(VARIANT, pa.array(texts, pa.string()))
+
+
+def _plain(value: Any) -> Any:
+    """Give a value in the types that JSON knows."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    match value:
+        case float() if math.isnan(value):
+            return None
+        case bool() | int() | str():
+            return value
+        case float() if math.isfinite(value):
+            return value
+        case float():
+            message = "infinity, which JSON does not have"
+            raise ValueError(message)
+        case date():
+            return value.isoformat()
+        case Mapping():
+            return {str(name): _plain(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+    raise TypeError(type(value).__name__)

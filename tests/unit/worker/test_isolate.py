@@ -1,0 +1,109 @@
+"""Finding the rows that a model fails on, by few calls and without losing the others."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scorecast.errors import ModelLoadError, ModelPredictError, PredictionError
+from scorecast.worker.isolate import isolate_batch, isolate_rows
+
+
+class Model:
+    """Predicts the double of each row; raises when a bad row is among them. Counts calls."""
+
+    def __init__(self, bad, error=ModelPredictError):
+        self.bad = frozenset(bad)
+        self.error = error
+        self.calls = 0
+
+    def __call__(self, batch):
+        self.calls += 1
+        values = batch.column("x").to_pylist()
+        if self.bad & set(values):
+            raise self.error("no")
+        return pa.array([value * 2.0 for value in values], pa.float64())
+
+
+def rows(count):
+    """So many rows of one column."""
+    return pa.RecordBatch.from_pydict({"x": list(range(count))})
+
+
+@given(st.integers(2, 300), st.data())
+def test_exactly_the_failing_rows_are_null(count, data):
+    """Good rows have their prediction, bad ones NULL and their error, in the order of the rows."""
+    bad = data.draw(st.sets(st.integers(0, count - 1), max_size=min(count - 1, count // 8 + 1)))
+    model = Model(bad)
+
+    found = isolate_rows(rows(count), model, pa.float64())
+
+    assert found.predictions.to_pylist() == [
+        None if row in bad else row * 2.0 for row in range(count)
+    ]
+    assert set(found.errors) == bad
+    assert all(isinstance(error, PredictionError) for error in found.errors.values())
+
+
+@pytest.mark.parametrize("count", [2, 100, 1024, 10_000])
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_calls_grow_with_the_logarithm_of_the_batch(count, bad):
+    """A few bad rows cost at most two calls per level and bad row; none costs one call."""
+    model = Model({(i * 7919) % count for i in range(min(bad, count - 1))})
+
+    isolate_rows(rows(count), model, pa.float64())
+
+    assert model.calls <= 1 + len(model.bad) * 2 * (ceil(log2(count)) + 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 5000])
+def test_a_batch_in_which_every_row_fails_is_an_error(count):
+    """That is no matter of single rows; it is found without trying each of them."""
+    model = Model(range(count))
+
+    with pytest.raises(ModelPredictError, match="Every row"):
+        isolate_rows(rows(count), model, pa.float64())
+
+    assert model.calls <= 60
+
+
+def test_rows_that_fail_at_the_front_do_not_hide_the_others():
+    """Many bad rows in a block are not taken for a batch that fails everywhere."""
+    found = isolate_rows(rows(1000), Model(range(60)), pa.float64())
+
+    assert sorted(found.errors) == list(range(60))
+
+
+def test_more_bad_rows_than_can_be_told_apart_are_an_error():
+    """The calls are limited by the number of rows."""
+    model = Model(range(0, 10_000, 2))
+
+    with pytest.raises(ModelPredictError, match="batch_size"):
+        isolate_rows(rows(10_000), model, pa.float64())
+
+    assert model.calls <= 10_000
+
+
+def test_other_errors_are_not_of_rows():
+    """A model that cannot be loaded fails for all rows, at once."""
+    model = Model({3}, ModelLoadError)
+
+    with pytest.raises(ModelLoadError):
+        isolate_rows(rows(10), model, pa.float64())
+
+    assert model.calls == 1
+
+
+def test_a_batch_that_must_stay_together_fails_together():
+    """Without looking for rows, all of them get the error."""
+    model = Model({3})
+
+    found = isolate_batch(rows(5), model, pa.float64())
+
+    assert found.predictions.to_pylist() == [None] * 5
+    assert set(found.errors) == set(range(5))
+    assert model.calls == 1
