@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 def pytest_report_header() -> str:
     """Show the versions that a result depends on."""
     names = ("pyspark", "pandas", "pyarrow", "numpy", "scikit-learn", "mlflow")
-    return f"python {platform.python_version()}, " + ", ".join(f"{n} {version(n)}" for n in names)
+    return f"python {platform.python_version()}, " + ", ".join(map(_installed, names))
+
+
+def _installed(name: str) -> str:
+    try:
+        return f"{name} {version(name)}"
+    except PackageNotFoundError:
+        return f"no {name}"
 
 
 @pytest.fixture(scope="session")

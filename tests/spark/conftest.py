@@ -27,7 +27,7 @@ def spark():
 def people_df(spark, people: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory):
     """Give the people as Spark reads them from parquet, in partitions of which some are empty."""
     path = tmp_path_factory.mktemp("people") / "people.parquet"
-    people.to_parquet(path, index=False)
+    people.to_parquet(path, index=False, coerce_timestamps="us")
     df = spark.read.parquet(str(path))
     empty = spark.createDataFrame([], df.schema)
     return df.repartitionByRange(4, df["id"]).union(empty).cache()

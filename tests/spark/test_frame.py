@@ -19,6 +19,7 @@ from scorecast.errors import (
 )
 from scorecast.models.signature import Scalar, Signature, Spec
 from scorecast.spark.failures import error_in_worker
+from scorecast.spark.versions import VARIANTS
 
 INTERFACES = ("arrow", "pandas")
 
@@ -210,9 +211,10 @@ def test_columns_of_every_type_are_kept_untouched(spark, churn_model, people_df)
         "exact": "CAST(id AS DECIMAL(38, 18)) / 3",
         "nested": "named_struct('a', array(id, NULL), 'm', map('k', double('NaN')))",
         "bytes": "CAST(CAST(id AS STRING) AS BINARY)",
-        "any": "parse_json('{\"a\": 1.5}')",
         "moment": "timestamp'2024-03-31 02:30:00'",
     }
+    if VARIANTS:
+        kinds["any"] = "parse_json('{\"a\": 1.5}')"
     wide = people_df.selectExpr("*", *(f"{sql} AS {name}" for name, sql in kinds.items()))
     predicted = scorecast.predict_frame(wide, churn_model)
     assert predicted.schema.fields[:-1] == wide.schema.fields

@@ -119,7 +119,7 @@ def test_names_with_dots_and_backticks(spark, people, tmp_path):
 
     signature = Signature(inputs=(Spec(Scalar("integer"), names[0]),))
     path = scorecast.save_model(model, tmp_path / "m", signature=signature)
-    df = spark.createDataFrame(strange)
+    df = spark.createDataFrame(strange, "id long, `a.b ``c`` ü` int")
     udf = scorecast.spark_udf(spark, path, "long")
     assert predicted(df, udf(*df.columns)).tolist() == (people["age"] + 1).tolist()
     assert predicted(df, udf()).tolist() == (people["age"] + 1).tolist()

@@ -24,6 +24,7 @@ from scorecast.errors import (
 from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.frame import apply_plan, plan_frame
 from scorecast.spark.prepare import check_model
+from scorecast.spark.versions import condition_of
 from scorecast.worker.options import PredictOptions
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
             "(spark.executor.memoryOverhead), or smaller batches "
             "(spark.sql.execution.arrow.maxRecordsPerBatch)."
         )
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    condition = condition_of(error)
     if condition is not None and condition.startswith(_PYTHON_FAILED):
         last = [line for line in text.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
         return ModelPredictError(f"A Python worker failed: {last.strip()}")

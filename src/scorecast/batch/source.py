@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import PySparkException
 
 from scorecast.errors import ConfigError, InputDataError
 from scorecast.spark.failures import reason
+from scorecast.spark.versions import condition_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -53,7 +54,7 @@ def _reason(error: Exception) -> str:
     broken = _NOT_PARQUET.search(str(error))
     if broken is not None:
         return f'"{broken[1]}" is not a parquet file.'
-    condition = error.getCondition() if isinstance(error, AnalysisException) else None
+    condition = condition_of(error)
     if condition == "PATH_NOT_FOUND":
         return "the path does not exist."
     if condition == "UNABLE_TO_INFER_SCHEMA":

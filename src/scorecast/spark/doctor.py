@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MINIMUM_PYTHON = (3, 11)
 _MINIMUM_VERSIONS = {
-    "pyspark": (4, 1),
+    "pyspark": (3, 5),
     "pandas": (2, 2),
     "pyarrow": (18, 0),
     "numpy": (1, 26),
@@ -205,14 +205,14 @@ def _static_findings(environ: Mapping[str, str], master: str | None) -> Iterator
 
 def _session_findings(spark: SparkSession) -> Iterator[Finding]:
     """Yield what a running session shows."""
-    from pyspark.sql import is_remote
+    from scorecast.spark.versions import is_connect
 
     try:
         spark.range(1).count()
     except Exception as error:  # noqa: BLE001 - whatever keeps a job from running is the finding
         yield _broken_session(error)
         return
-    where = "Connect" if is_remote() else f"master {spark.sparkContext.master}"
+    where = "Connect" if is_connect(spark) else f"master {spark.sparkContext.master}"
     yield Finding("session", "ok", f"Spark {spark.version} runs jobs ({where})")
     try:
         yield check_workers_of(spark)

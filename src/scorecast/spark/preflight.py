@@ -113,7 +113,7 @@ def inspect_workers(
     spark: SparkSession, packages: Sequence[str], *, extra: str | None = None
 ) -> WorkerProblem | None:
     """Do what `check_workers` does, with the same arguments, but return the problem, or None."""
-    from pyspark.sql import is_remote
+    from scorecast.spark.versions import add_python_file, is_connect
 
     names = (_PACKAGE, *ARROW_PACKAGES, *packages)
     if _passed.get(spark, set()).issuperset(names):
@@ -123,10 +123,10 @@ def inspect_workers(
     try:
         worker = _run_on_worker(spark, probe)
         if differing(driver, worker) == [_PACKAGE] and worker.versions[_PACKAGE] is None:
-            spark.addArtifact(str(_zip_file()), pyfile=True)
+            add_python_file(spark, str(_zip_file()))
             worker = _run_on_worker(spark, probe)
     except Exception as error:
-        command = None if is_remote() else spark.sparkContext.pythonExec
+        command = None if is_connect(spark) else spark.sparkContext.pythonExec
         problem = explain_failure(str(error), driver, command)
         if problem is None:
             raise

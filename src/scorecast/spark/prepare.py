@@ -92,7 +92,7 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     """
     _check_env_manager(env_manager)
     options.check()
-    parsed = None if result_type is None else parse_result_type(result_type)
+    parsed = None if result_type is None else parse_result_type(spark, result_type)
     resolved = resolve_model(model_uri)
     info = resolved.info
     flavor_of(info)

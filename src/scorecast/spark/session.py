@@ -92,9 +92,9 @@ def start_session(
 
 def _complete(spark: SparkSession, mark: str) -> bool:
     """Add to a new session what can only be decided once it runs; tell whether it is all ours."""
-    from pyspark.sql import is_remote
+    from scorecast.spark.versions import is_connect
 
-    if is_remote():
+    if is_connect(spark):
         return True
     context = spark.sparkContext
     settings = context.getConf()

@@ -12,6 +12,7 @@ from pyspark import SparkFiles
 
 from scorecast.errors import DigestMismatchError
 from scorecast.packing import PackedModel, pack, unpack_once
+from scorecast.spark.versions import is_connect
 from scorecast.worker.handle import ModelHandle, ModelSource
 
 if TYPE_CHECKING:
@@ -53,11 +54,6 @@ def _root() -> Path:
     which Spark names ``.``; a model may change the working directory later.
     """
     return Path(SparkFiles.getRootDirectory()).absolute()
-
-
-def is_connect(spark: SparkSession) -> bool:
-    """Tell whether a session is one of Spark Connect, which has no broadcast and no JVM here."""
-    return type(spark).__module__.startswith("pyspark.sql.connect")
 
 
 def ship_model(

@@ -6,13 +6,19 @@ https://spark.apache.org/docs/latest/api/python/tutorial/sql/arrow_pandas.html#s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pyarrow as pa
 from pyarrow import types as pt
 from pyspark.errors import PySparkException
 from pyspark.sql import types as st
 
 from scorecast.errors import ConfigError, InputMismatchError
+from scorecast.spark.versions import VARIANTS, parse_ddl
 from scorecast.worker.variants import VARIANT
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 _FIXED: dict[type[st.DataType], pa.DataType] = {
     st.BooleanType: pa.bool_(),
@@ -30,13 +36,11 @@ _FIXED: dict[type[st.DataType], pa.DataType] = {
     st.NullType: pa.null(),
 }
 _FROM_ARROW = {arrow: kind for kind, arrow in _FIXED.items()}
-# Spark 3.5 has no variants; an instance of the empty tuple is nothing.
-_VARIANTS: tuple[type[st.DataType], ...] = (st.VariantType,) if hasattr(st, "VariantType") else ()
 
 
 def is_variant(kind: st.DataType) -> bool:
     """Tell whether a type is Spark's variant, which Spark has since 4.0."""
-    return isinstance(kind, _VARIANTS)
+    return isinstance(kind, VARIANTS)
 
 
 def result_to_arrow(kind: st.DataType, time_zone: str) -> pa.DataType:
@@ -92,10 +96,11 @@ def to_arrow(
     raise InputMismatchError(message)
 
 
-def parse_result_type(result_type: str | st.DataType) -> st.DataType:
-    """Read a result type. Needs a running session, which parses DDL text.
+def parse_result_type(spark: SparkSession, result_type: str | st.DataType) -> st.DataType:
+    """Read a result type.
 
     Args:
+        spark: The session, which parses DDL text.
         result_type: DDL text such as ``"double"``, ``"array<float>"`` or ``"a int, b string"``, or
             a Spark type.
 
@@ -108,7 +113,7 @@ def parse_result_type(result_type: str | st.DataType) -> st.DataType:
         try:
             # MLflow's spelling, which Spark's own parser does not know.
             text = "boolean" if result_type.strip() == "bool" else result_type
-            parsed = st.DataType.fromDDL(text)
+            parsed = parse_ddl(spark, text)
         except PySparkException as error:
             reason = str(error).strip().splitlines()[0]
             message = (
@@ -134,13 +139,13 @@ def from_arrow(kind: pa.DataType) -> st.DataType:
         ConfigError: It is a variant, which this version of Spark does not have.
     """
     if kind == VARIANT:
-        if not _VARIANTS:
+        if not VARIANTS:
             message = (
                 'The model declares an output of any type, which is a "variant" in Spark 4.0 and '
                 "newer. Give a result type, or use a newer Spark."
             )
             raise ConfigError(message)
-        return _VARIANTS[0]()
+        return VARIANTS[0]()
     if pt.is_list(kind):
         return st.ArrayType(from_arrow(kind.value_type))
     if pt.is_map(kind):

@@ -52,7 +52,7 @@ def append_to_frames(
         columns = [_to_arrow(frame.iloc[:, i], field.type) for i, field in enumerate(schema)]
         batch = pa.RecordBatch.from_arrays(columns, schema=schema)
         for result in append_to_batches([batch], plan, names):
-            yield _to_pandas(result)
+            yield to_pandas(result)
 
 
 def _to_arrow(series: pd.Series[Any], kind: pa.DataType) -> pa.Array:
@@ -60,7 +60,7 @@ def _to_arrow(series: pd.Series[Any], kind: pa.DataType) -> pa.Array:
     return convert_nested(arrow_of(series, local), kind, convert_plain)
 
 
-def _to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
+def to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
     """Give a frame that Spark reads back as it is, with its own way for times inside of values."""
     columns = [
         convert_nested(column, _without_zone(column.type), convert_plain)

@@ -1,0 +1,46 @@
+"""The tests of Spark and of the workers, once for each line of Spark that scorecast supports.
+
+    nox -f tests/noxfile.py                                 # all legs
+    nox -f tests/noxfile.py -s "spark-3.5"                  # one
+    nox -f tests/noxfile.py -s "spark-4.3" -- -k streaming  # some tests of one
+
+A leg needs Python 3.11 and a Java on PATH or in JAVA_HOME. Java 17 is the one that all of these
+Sparks run on.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+
+PYTHON = "3.11"
+"""The oldest Python that scorecast runs on, and the newest that Spark 3.5 does."""
+
+LEGS = {
+    "3.5": ["pyspark==3.5.*", "pandas==2.2.*", "numpy<2", "pyarrow==18.*"],
+    "4.0": ["pyspark==4.0.*", "pandas==2.2.*"],
+    "4.3": ["pyspark==4.3.*", "pandas==3.*"],
+}
+"""What a leg pins, by its Spark."""
+
+PACKAGE = ".[connect,mlflow,sklearn]"
+TOOLS = ["hypothesis>=6.100", "pydantic>=2", "pytest>=8.3"]
+TESTS = ["tests/spark", "tests/unit/worker"]
+
+
+def _add_leg(spark: str, pins: list[str]) -> None:
+    @nox.session(name=f"spark-{spark}", python=PYTHON)
+    def leg(session: nox.Session) -> None:
+        session.chdir(Path(__file__).resolve().parents[1])
+        session.install(PACKAGE, *TOOLS, *pins)
+        # What older Sparks warn about in themselves is no matter of ours. With a SPARK_HOME of the
+        # user's, its Spark would run instead of the one of the leg.
+        command = ["python", "-m", "pytest", "-W", "default", *TESTS, *session.posargs]
+        session.run(*command, env={"SPARK_HOME": None})
+
+    leg.__doc__ = f"Run the tests with {', '.join(pins)}."
+
+
+for _spark, _pins in LEGS.items():
+    _add_leg(_spark, _pins)
