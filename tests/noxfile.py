@@ -4,8 +4,8 @@
     nox -f tests/noxfile.py -s "spark-3.5"                  # one
     nox -f tests/noxfile.py -s "spark-4.3" -- -k streaming  # some tests of one
 
-A leg needs Python 3.11 and a Java on PATH or in JAVA_HOME. Java 17 is the one that all of these
-Sparks run on.
+A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17 are
+the ones that all of these Sparks run on.
 """
 
 from pathlib import Path
@@ -13,9 +13,6 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.2.9"
-
-PYTHON = "3.11"
-"""The oldest Python that scorecast runs on, and the newest that Spark 3.5 does."""
 
 LEGS = {
     "3.5": ["pyspark==3.5.*", "pandas==2.2.*", "numpy<2", "pyarrow==18.*"],
@@ -30,7 +27,7 @@ TESTS = ["tests/spark", "tests/unit/worker"]
 
 
 def _add_leg(spark: str, pins: list[str]) -> None:
-    @nox.session(name=f"spark-{spark}", python=PYTHON)
+    @nox.session(name=f"spark-{spark}")
     def leg(session: nox.Session) -> None:
         session.chdir(Path(__file__).resolve().parents[1])
         session.install(PACKAGE, *TOOLS, *pins)

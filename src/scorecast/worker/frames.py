@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import types as pt
 
 from scorecast.worker.casts import arrow_of
-from scorecast.worker.nested import convert_nested, is_nested
+from scorecast.worker.nested import convert_nested, is_nested, with_plain_types
 from scorecast.worker.output_scalars import convert_plain
 from scorecast.worker.predict import PredictPlan, predict_batches
 
@@ -74,15 +74,9 @@ def to_pandas(batch: pa.RecordBatch) -> pd.DataFrame:
 
 
 def _without_zone(kind: pa.DataType) -> pa.DataType:
-    if pt.is_timestamp(kind):
-        return pa.timestamp(kind.unit)
-    if pt.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_without_zone(kind.value_type)))
-    if pt.is_map(kind):
-        return pa.map_(kind.key_field, kind.item_field.with_type(_without_zone(kind.item_type)))
-    if pt.is_struct(kind):
-        return pa.struct([member.with_type(_without_zone(member.type)) for member in kind])
-    return kind
+    return with_plain_types(
+        kind, lambda plain: pa.timestamp(plain.unit) if pt.is_timestamp(plain) else plain
+    )
 
 
 def _arrow_backed(kind: pa.DataType) -> pd.ArrowDtype | None:

@@ -29,6 +29,21 @@ def is_nested(kind: pa.DataType) -> bool:
     return bool(is_list(kind) or pt.is_struct(kind) or pt.is_map(kind))
 
 
+def with_plain_types(
+    kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]
+) -> pa.DataType:
+    """Give a type with every plain type inside of it changed; keys of maps stay."""
+    if is_list(kind):
+        return pa.list_(kind.value_field.with_type(with_plain_types(kind.value_type, change)))
+    if pt.is_map(kind):
+        items = kind.item_field.with_type(with_plain_types(kind.item_type, change))
+        return pa.map_(kind.key_field, items)
+    if pt.is_struct(kind):
+        members = (member.with_type(with_plain_types(member.type, change)) for member in kind)
+        return pa.struct(list(members))
+    return change(kind)
+
+
 def same_type(left: pa.DataType, right: pa.DataType) -> bool:
     """Tell whether two types are the same down to the names of the fields inside."""
     return bool(left.equals(right, check_metadata=True))

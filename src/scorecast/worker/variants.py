@@ -15,11 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import types as pt
 
-from scorecast.worker.arrow_types import is_list
 from scorecast.worker.casts import MisfitError
-from scorecast.worker.nested import convert_nested
+from scorecast.worker.nested import convert_nested, with_plain_types
 
 VARIANT = pa.opaque(pa.string(), "variant", "spark")
 """Stands for a variant where a prediction's type is declared."""
@@ -27,15 +25,7 @@ VARIANT = pa.opaque(pa.string(), "variant", "spark")
 
 def stored_type(kind: pa.DataType) -> pa.DataType:
     """Give the type in which values of a declared type leave the worker."""
-    if kind == VARIANT:
-        return pa.string()
-    if is_list(kind):
-        return pa.list_(kind.value_field.with_type(stored_type(kind.value_type)))
-    if pt.is_map(kind):
-        return pa.map_(kind.key_field, kind.item_field.with_type(stored_type(kind.item_type)))
-    if pt.is_struct(kind):
-        return pa.struct([member.with_type(stored_type(member.type)) for member in kind])
-    return kind
+    return with_plain_types(kind, lambda plain: pa.string() if plain == VARIANT else plain)
 
 
 def stored(array: pa.Array, kind: pa.DataType) -> pa.Array:
