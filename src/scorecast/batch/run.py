@@ -24,7 +24,7 @@ from scorecast.errors import (
 from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.frame import apply_plan, plan_frame
 from scorecast.spark.prepare import check_model
-from scorecast.spark.versions import condition_of
+from scorecast.spark.versions import condition_of, failed_in_input
 from scorecast.worker.options import PredictOptions
 
 if TYPE_CHECKING:
@@ -117,9 +117,11 @@ def _classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
         )
     condition = condition_of(error)
     if condition is not None and condition.startswith(_PYTHON_FAILED):
-        last = [line for line in text.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
+        trace = text.split("Traceback (most recent call last)")[-1].split("\n\tat ")[0]
+        last = [line for line in trace.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
         return ModelPredictError(f"A Python worker failed: {last.strip()}")
-    if condition is not None and not condition.startswith(_WRITE_FAILED):
+    unwritten = condition is None or condition.startswith(_WRITE_FAILED)
+    if failed_in_input(error) or not unwritten:
         # Apart from that, Spark evaluates nothing on rows but the condition of the job.
         return InputDataError(f'Spark could not read the input "{config.input}": {reason(error)}')
     return OutputError(f'Spark could not write the output "{config.output}": {reason(error)}')

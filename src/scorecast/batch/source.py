@@ -54,6 +54,11 @@ def _reason(error: Exception) -> str:
     broken = _NOT_PARQUET.search(str(error))
     if broken is not None:
         return f'"{broken[1]}" is not a parquet file.'
+    if "(TIMESTAMP(NANOS" in str(error):
+        return (
+            "it holds times in nanoseconds, which Spark does not read from parquet. Write it with "
+            'microseconds, in pandas with to_parquet(..., coerce_timestamps="us").'
+        )
     condition = condition_of(error)
     if condition == "PATH_NOT_FOUND":
         return "the path does not exist."

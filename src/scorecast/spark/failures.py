@@ -18,6 +18,9 @@ _OURS = re.compile(
     re.MULTILINE,
 )
 
+# What Spark puts around the reason: which task failed, and that it failed while it wrote.
+_WRAPPER = re.compile(r"^\S+: (?:Job aborted|\[TASK_WRITE_FAILED\])")
+
 
 def error_in_worker(error: Exception) -> ScorecastError | None:
     """Give the error of scorecast that made a Spark job fail, or None if it was another one."""
@@ -33,5 +36,7 @@ def error_in_worker(error: Exception) -> ScorecastError | None:
 def reason(error: Exception) -> str:
     """Give the one line of an error of Spark that says what is wrong."""
     java = getattr(error, "java_exception", None)
+    while java is not None and _WRAPPER.search(java.toString()) and java.getCause() is not None:
+        java = java.getCause()
     text = str(error if java is None else java.toString()).strip()
     return text.splitlines()[0]

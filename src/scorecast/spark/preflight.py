@@ -183,8 +183,9 @@ def explain_failure(text: str, driver: PythonFacts, command: str | None) -> Work
     Spark starts as a worker, if the driver knows it.
     """
     program = command or "the workers' Python"
-    if found := re.search(r"worker has different version: ([\d.]+) than", text):
-        line = f"Python: driver {driver.python}, worker {found[1]}"
+    # Spark 3 writes "(3, 12)".
+    if found := re.search(r"worker has different version:? \(?(\d+)(?:\.|, )(\d+)\)? than", text):
+        line = f"Python: driver {driver.python}, worker {found[1]}.{found[2]}"
     elif found := re.search(r'Cannot run program "([^"]+)".*?error=\d+, ([^\n]+)', text):
         program = found[1]
         line = f"{program} cannot be started: {found[2].strip()}"

@@ -235,6 +235,22 @@ class ModelUdf:
         return udf_html(self.model_info, self.result_type.simpleString())
 
 
+def _no_names(signature: Signature) -> str:
+    """Say it in MLflow's words, for code that looks for them, and what to do in ours."""
+    cure = "Give the columns: udf(*df.columns)."
+    if not signature.inputs:
+        return (
+            "Attempting to apply udf on zero columns because no column names were specified as "
+            f"arguments or inferred from the model signature. {cure}"
+        )
+    types = ", ".join(str(spec) for spec in signature.inputs)
+    return (
+        "Cannot apply udf because no column names specified. The udf expects "
+        f"{len(signature.inputs)} columns with types: {types}. Input column names could not be "
+        f"inferred from the model signature (column names not found). {cure}"
+    )
+
+
 def _may_differ_in_name(columns: list[Column]) -> bool:
     """Tell columns apart by how they print; one record cannot hold the same column twice."""
     return len({str(column) for column in columns}) == len(columns)
@@ -243,18 +259,13 @@ def _may_differ_in_name(columns: list[Column]) -> bool:
 def _declared_names(signature: Signature) -> tuple[str, ...]:
     names = signature.input_names
     if names is None:
-        what = "declares no inputs" if not signature.inputs else "has inputs without names"
-        message = (
-            f"The function was called without columns, but the model {what}, so there are no names "
-            "to take. Give the columns: udf(*df.columns)."
-        )
-        raise InputMismatchError(message)
+        raise InputMismatchError(_no_names(signature))
     optional = [spec.name for spec in signature.inputs or () if not spec.required]
     if optional:
         message = (
-            "The function was called without columns, but the model has optional inputs "
-            f"({', '.join(map(str, optional))}), which the data may or may not have. Give the "
-            "columns: udf(*df.columns)."
+            "Cannot apply UDF without column names specified when model signature contains "
+            f"optional columns. They are {', '.join(map(str, optional))}, which the data may or "
+            "may not have. Give the columns: udf(*df.columns)."
         )
         raise InputMismatchError(message)
     return names

@@ -5,9 +5,12 @@ Driver only. The one place that asks which version runs.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from pyspark.errors import PySparkException
+import pyspark
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException, PythonException
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
@@ -19,6 +22,17 @@ HAS_ARROW_UDF = hasattr(F, "arrow_udf")
 
 VARIANTS: tuple[type[st.DataType], ...] = (st.VariantType,) if hasattr(st, "VariantType") else ()
 """The type of variants where Spark has it (4.0), for isinstance."""
+
+_PYTHON = "PYTHON_EXCEPTION"
+_IS_3 = pyspark.__version__.startswith("3.")
+
+# Spark 3 says in the trace of an exception of Java only which condition it was, and where.
+_CONDITION = re.compile(r"^(?:Caused by|): org\.apache\.spark\.[\w.]+: \[([\w.]+)\]", re.MULTILINE)
+_IN_INPUT = re.compile(
+    r"^\s+at org\.apache\.spark\."
+    r"(?:sql\.execution\.datasources\.FileScanRDD|api\.python\.BasePythonRunner\$WriterThread)",
+    re.MULTILINE,
+)
 
 
 def is_connect(spark: SparkSession) -> bool:
@@ -32,24 +46,44 @@ def parse_ddl(spark: SparkSession, text: str) -> st.DataType:
     Raises:
         PySparkException: The text is neither.
     """
-    if hasattr(st.DataType, "fromDDL"):
+    if not _IS_3:
         return st.DataType.fromDDL(text)
+    if not is_connect(spark):
+        # The one way to the parser of Spark 3 that keeps types which no frame can have.
+        return F.udf(lambda: None, text).returnType  # type: ignore[attr-defined, no-any-return]
     try:
-        return spark.createDataFrame([], f"value {text}").schema["value"].dataType
+        fields = spark.createDataFrame([], f"value {text}").schema.fields
     except PySparkException:
-        return spark.createDataFrame([], text).schema
+        fields = []
+    # More fields: "double, b int" is no type, although it reads well behind a name.
+    return fields[0].dataType if len(fields) == 1 else spark.createDataFrame([], text).schema
 
 
 def condition_of(error: Exception) -> str | None:
     """Give the name that Spark has for an error, such as ``PATH_NOT_FOUND``, if it has one."""
+    if _IS_3 and isinstance(error, Py4JJavaError):
+        text = str(error)
+        if "org.apache.spark.api.python.PythonException: " in text:
+            return _PYTHON
+        found = _CONDITION.findall(text)
+        return found[-1] if found else None
     if not isinstance(error, PySparkException):
         return None
-    return error.getCondition() if hasattr(error, "getCondition") else error.getErrorClass()
+    named = error.getCondition() if hasattr(error, "getCondition") else error.getErrorClass()
+    return _PYTHON if named is None and isinstance(error, PythonException) else named
+
+
+def failed_in_input(error: Exception) -> bool:
+    """Tell whether a job of Spark 3 failed before Python: while it read or filtered its rows.
+
+    Newer versions of Spark have a condition for that, see `condition_of`.
+    """
+    return _IS_3 and _IN_INPUT.search(str(error)) is not None
 
 
 def add_python_file(spark: SparkSession, path: str) -> None:
     """Give a file of Python code to all workers of a session, those to come included."""
-    if is_connect(spark) or hasattr(spark, "addArtifact"):
-        spark.addArtifact(path, pyfile=True)
-    else:
+    if _IS_3 and not is_connect(spark):
         spark.sparkContext.addPyFile(path)
+    else:
+        spark.addArtifact(path, pyfile=True)

@@ -189,7 +189,13 @@ def _list(columns: Columns, wanted: pa.DataType) -> pa.Array:
         return to_array(next(iter(columns.values())), wanted)
     kinds = {name: _kind(column) for name, column in columns.items()}
     empty = [name for name, kind in kinds.items() if kind == pa.null()]
-    fitting = [name for name, kind in kinds.items() if _kind_fits(kind, wanted.value_type)]
+    # As in MLflow, whatever is no text becomes text in an array of text.
+    fitting = [
+        name
+        for name, kind in kinds.items()
+        if _kind_fits(kind, wanted.value_type)
+        or (is_text(wanted.value_type) and kind is not None and not is_nested(kind))
+    ]
     if empty or not fitting:
         # Whether a column belongs to the list must not depend on the rows of a batch.
         reason = f"{', '.join(empty)} hold no value" if empty else "none of them is of that type"

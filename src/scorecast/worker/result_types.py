@@ -67,10 +67,9 @@ _DTYPES: dict[str, pa.DataType] = {
 def result_type_of(signature: Signature, model_output: str | None = None) -> pa.DataType:
     """Give the type of a prediction from the declared outputs.
 
-    One output gives its bare type, several a struct. A tensor of shape ``[-1]`` is one value per
-    row, not an array of one. A column that is chosen gives its own type.
-
-    Without declared outputs the type is ``double``, with a warning, as
+    One output gives its bare type, several a struct, and a column that is chosen its own. A tensor
+    of shape ``[-1]`` is one value per row, not an array of one; a tensor whose first axis has a
+    length is an array per row. Without declared outputs the type is ``double``, with a warning, as
     in MLflow.
 
     Raises:
@@ -127,7 +126,8 @@ def _spec_type(declared: SpecType) -> pa.DataType:
             '"array<double>".'
         )
         raise ConfigError(message)
-    for _ in declared.shape[1:]:
+    # The first axis is that of the rows where its length is left open.
+    for _ in declared.shape[1:] if declared.shape[:1] == (-1,) else declared.shape:
         kind = pa.list_(kind)
     return kind
 
