@@ -4,8 +4,8 @@
     nox -f tests/noxfile.py -s "spark-3.5"                  # one
     nox -f tests/noxfile.py -s "spark-4.3" -- -k streaming  # some tests of one
 
-A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17 are
-the ones that all of these Sparks run on.
+A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17
+are the ones that all of these Sparks run on.
 """
 
 from pathlib import Path

@@ -24,7 +24,7 @@ from scorecast.errors import (
 from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.frame import apply_plan, plan_frame
 from scorecast.spark.prepare import check_model
-from scorecast.spark.versions import condition_of, failed_in_input
+from scorecast.spark.versions import can_observe, condition_of, failed_in_input
 from scorecast.worker.options import PredictOptions
 
 if TYPE_CHECKING:
@@ -74,12 +74,14 @@ def batch_predict(
         columns=config.columns,
     )
     handle = model.ship(spark, preflight=preflight)
-    entering, leaving = Observation(), Observation()
-    counted = df.observe(entering, F.count(F.lit(1)).alias("rows"))
-    predicted = apply_plan(counted, plan, handle).observe(leaving, F.count(F.lit(1)).alias("rows"))
+    entering, counted = _observed(df)
+    leaving, predicted = _observed(apply_plan(counted, plan, handle))
     with staged(config.output, config.mode) as path:
         _write(predicted, config, path)
-        rows_in, rows_out = int(entering.get["rows"]), int(leaving.get["rows"])
+        # Connect tells no counts in Spark 3, and in 4.0 none but the last of a job that writes.
+        rows_in, rows_out = _rows(entering), _rows(leaving)
+        rows_in = df.count() if rows_in is None else rows_in
+        rows_out = spark.read.parquet(path).count() if rows_out is None else rows_out
         _check_rows(rows_in, rows_out, count_rows(path))
     return RunReport(
         rows_in=rows_in,
@@ -91,6 +93,19 @@ def batch_predict(
         result_type=model.result_type.simpleString(),
         output=config.output,
     )
+
+
+def _observed(df: DataFrame) -> tuple[Observation | None, DataFrame]:
+    """Let the job that runs a frame count its rows, where Spark can."""
+    if not can_observe(df.sparkSession):
+        return None, df
+    seen = Observation()
+    return seen, df.observe(seen, F.count(F.lit(1)).alias("rows"))
+
+
+def _rows(seen: Observation | None) -> int | None:
+    rows = None if seen is None else seen.get.get("rows")
+    return None if rows is None else int(rows)
 
 
 def _write(df: DataFrame, config: BatchPredictConfig, path: str) -> None:
@@ -117,7 +132,7 @@ def _classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
         )
     condition = condition_of(error)
     if condition is not None and condition.startswith(_PYTHON_FAILED):
-        trace = text.split("Traceback (most recent call last)")[-1].split("\n\tat ")[0]
+        trace = text.rpartition("Traceback (most recent call last)")[2].partition("\n\tat ")[0]
         last = [line for line in trace.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
         return ModelPredictError(f"A Python worker failed: {last.strip()}")
     unwritten = condition is None or condition.startswith(_WRITE_FAILED)

@@ -100,9 +100,10 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
         interface: How rows reach the workers; the predictions are the same. ``"arrow"`` is
             mapInArrow. ``"pandas"`` is mapInPandas, which gives NaN inside nested values and in
-            kept columns back as NULL. ``"column"`` sends the model's inputs alone, so that columns
-            of every type can be kept. ``"auto"`` is ``"column"`` where kept columns cannot be sent
-            or are more than the inputs are, else ``"arrow"``.
+            kept columns back as NULL, and knows no summer time after 2037. ``"column"`` sends the
+            model's inputs alone, so that columns of every type can be kept. ``"auto"`` is
+            ``"column"`` where kept columns cannot be sent or are more than the inputs are, else
+            ``"arrow"``.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -228,6 +229,9 @@ def _map_batches(df: DataFrame, plan: FramePlan, handle: ModelHandle, *, pandas:
     predict = PredictPlan(handle, plan.inputs, result, plan.model.params, plan.model.options)
     names = tuple(plan.schema.names)
     *kept, output = plan.schema.fields
+    if pandas:
+        # A frame of pandas does not say which columns are without nulls.
+        kept = [st.StructField(field.name, field.dataType) for field in kept]
     schema = st.StructType([*kept, st.StructField(output.name, text_type(output.dataType))])
     if pandas:
         given = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in df.schema])

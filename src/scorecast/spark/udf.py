@@ -162,7 +162,7 @@ class ModelUdf:
                 warnings.warn(positions_warning(signature, texts), UserWarning, stacklevel=2)
             return self._applied(self._plan, [column_of(name) for name in texts])
         given = [column_of(c) if isinstance(c, str) else c for c in chosen]
-        if len(given) > 1 and signature.input_names and _may_differ_in_name(given):
+        if _names_matter(signature, given):
             # Only Spark knows what columns are called; a record of them carries their names.
             return self._applied(replace(self._plan, wrapped=True), [F.struct(*given)])
         return self._applied(self._plan, given)
@@ -251,9 +251,15 @@ def _no_names(signature: Signature) -> str:
     )
 
 
-def _may_differ_in_name(columns: list[Column]) -> bool:
-    """Tell columns apart by how they print; one record cannot hold the same column twice."""
-    return len({str(column) for column in columns}) == len(columns)
+def _names_matter(signature: Signature, columns: list[Column]) -> bool:
+    """Tell whether columns may be matched by names that only Spark knows.
+
+    One record cannot hold the same column twice, which is told by how columns print. A single
+    column is a record of all inputs, or the first one unless others may be left out.
+    """
+    if not signature.input_names or len({str(column) for column in columns}) < len(columns):
+        return False
+    return len(columns) > 1 or any(not spec.required for spec in signature.inputs or ())
 
 
 def _declared_names(signature: Signature) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ def is_connect(spark: SparkSession) -> bool:
     return type(spark).__module__.startswith("pyspark.sql.connect")
 
 
+def can_observe(spark: SparkSession) -> bool:
+    """Tell whether a job can count the rows that pass through it (not on Connect of Spark 3)."""
+    return not (_IS_3 and is_connect(spark))
+
+
 def parse_ddl(spark: SparkSession, text: str) -> st.DataType:
     """Read a type, or the fields of a struct, as Spark writes it.
 
@@ -50,7 +55,7 @@ def parse_ddl(spark: SparkSession, text: str) -> st.DataType:
         return st.DataType.fromDDL(text)
     if not is_connect(spark):
         # The one way to the parser of Spark 3 that keeps types which no frame can have.
-        return F.udf(lambda: None, text).returnType  # type: ignore[attr-defined, no-any-return]
+        return F.udf(lambda: None, text).returnType
     try:
         fields = spark.createDataFrame([], f"value {text}").schema.fields
     except PySparkException:

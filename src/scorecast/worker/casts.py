@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as pt
 
-from scorecast.errors import WorkerEnvironmentError
 from scorecast.worker.arrow_types import readable
+from scorecast.worker.zones import clock_time
 
 ARROW_ERRORS = (pa.ArrowException, TypeError, ValueError, OverflowError)
 """What Arrow raises for Python values that it cannot convert."""
@@ -80,7 +79,12 @@ def alike_times(values: Iterable[Any], wanted: str) -> list[Any]:
     """Bring times of Python, numpy and pandas, and dates beside them, to one kind.
 
     Arrow decides by the first: it would cut the times off behind a date, and the nanoseconds off
-    everywhere, and take clock times behind an instant for UTC.
+    everywhere, take clock times behind an instant for UTC, and give all instants the first's zone.
+
+    Args:
+        values: The times.
+        wanted: What they are to become; instants of several zones stay instants for a
+            ``timestamp``, and become what the clock of their own zone shows for anything else.
 
     Raises:
         MisfitError: Arrow cannot hold them without loss.
@@ -100,7 +104,12 @@ def alike_times(values: Iterable[Any], wanted: str) -> list[Any]:
         times.append(time)
     if len(zoned) > 1:
         raise MisfitError("times with and without a zone side by side", wanted)
-    return times
+    zones = {time.tzinfo for time in times if isinstance(time, datetime)}
+    if len(zones) <= 1:
+        return times
+    if wanted == "timestamp":
+        return [None if time is None else time.astimezone(UTC) for time in times]
+    return [None if time is None else time.replace(tzinfo=None) for time in times]
 
 
 def decoded(array: pa.Array) -> pa.Array:
@@ -120,44 +129,9 @@ def to_local(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return cast_exactly(array, wanted)
 
 
-def clock_time(instants: pa.Array) -> pa.Array:
-    """Give what the clock of their own zone shows at some instants.
-
-    Raises:
-        WorkerEnvironmentError: The zone is not known on this machine.
-    """
-    with _known_zone(instants.type.tz):
-        return pc.local_timestamp(instants)
-
-
-def instants_of(clock_times: pa.Array, zone: str) -> pa.Array:
-    """Give the instants at which the clock of a zone shows some times.
-
-    Of two the earlier is taken, and where the clock jumps the moment of the jump, as in Spark.
-
-    Raises:
-        WorkerEnvironmentError: The zone is not known on this machine.
-    """
-    with _known_zone(zone):
-        return pc.assume_timezone(clock_times, zone, ambiguous="earliest", nonexistent="latest")
-
-
 def first_true(mask: pa.Array) -> int:
     """Give the position of the first true value."""
     return int(pc.index(mask, True).as_py())
-
-
-@contextmanager
-def _known_zone(zone: str) -> Iterator[None]:
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        message = (
-            f'The time zone "{zone}" is not known to Arrow on this machine. Install the time zones '
-            "of the system (package tzdata), use a newer pyarrow, or give the zone as a region, "
-            'such as "Europe/Paris".'
-        )
-        raise WorkerEnvironmentError(message) from error
 
 
 def _cast_or_none(array: pa.Array, wanted: pa.DataType) -> pa.Array | None:

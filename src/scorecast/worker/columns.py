@@ -110,7 +110,8 @@ def _batch(arrays: Sequence[pa.Array] | pa.Array, plan: ColumnsPlan) -> pa.Recor
         return pa.RecordBatch.from_arrays(columns, names=[""] * len(columns))
     if plan.wrapped:
         columns, names = _members(columns[0])
-    if names is None and len(columns) == 1 and _stands_for_columns(columns[0].type, plan):
+    alone = len(columns) == 1 and plan.names is None
+    if alone and _stands_for_columns(columns[0].type, plan):
         columns, names = _members(columns[0])
     return pa.RecordBatch.from_arrays(columns, names=list(names or [""] * len(columns)))
 

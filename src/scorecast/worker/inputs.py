@@ -19,14 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types as pt
 
 from scorecast.errors import InputMismatchError
 from scorecast.models.signature import Scalar, Tensor
-from scorecast.worker.arrow_types import ARROW_SCALARS, arrow_type, readable
+from scorecast.worker.arrow_types import ARROW_SCALARS, arrow_type, is_list, readable
 from scorecast.worker.casts import MisfitError, decoded, first_true, to_local
 from scorecast.worker.input_plan import InputColumn, InputPlan
-from scorecast.worker.nested import convert_nested
+from scorecast.worker.nested import convert_nested, is_nested
 from scorecast.worker.tensors import to_tensor
 
 NDArray: TypeAlias = npt.NDArray[Any]
@@ -115,8 +116,26 @@ def _integers(array: pa.Array, name: str, column: InputColumn) -> Any:
 
 
 def _series(array: pa.Array) -> Any:
-    series = array.to_pandas(maps_as_pydicts="strict")
+    if is_nested(array.type):
+        return _nested_series(array)
+    series = array.to_pandas()
     return series.copy() if pt.is_primitive(array.type) else series
+
+
+def _nested_series(array: pa.Array) -> Any:
+    """Keep integers beside nulls as they are; pandas would make doubles of all in the batch."""
+    exact = {"maps_as_pydicts": "strict", "integer_object_nulls": True}
+    of_integers = is_list(array.type) and pt.is_integer(array.type.value_type)
+    if not of_integers or not array.flatten().null_count:
+        return array.to_pandas(**exact)
+    # An array without nulls is of numpy's integers, whatever else is in the batch.
+    parents = pc.list_parent_indices(array).filter(array.flatten().is_null())
+    with_nulls = np.zeros(len(array), dtype=bool)
+    with_nulls[parents.to_numpy(zero_copy_only=False)] = True
+    cells = np.empty(len(array), dtype=object)
+    for mask in (with_nulls, ~with_nulls):
+        cells[mask] = array.filter(pa.array(mask)).to_pandas(**exact).to_numpy()
+    return pd.Series(cells)
 
 
 def _owned(array: pa.Array) -> NDArray:

@@ -24,10 +24,9 @@ from scorecast.worker.casts import (
     MisfitError,
     arrow_of,
     cast_exactly,
-    clock_time,
     decoded,
-    instants_of,
 )
+from scorecast.worker.zones import clock_time, instants_of
 
 _ARROW_UNITS = {"D", "s", "ms", "us", "ns"}
 

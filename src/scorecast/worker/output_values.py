@@ -131,7 +131,10 @@ def _from_scalars(values: list[Any], wanted: pa.DataType) -> pa.Array:
     cleaned = [None if value is pd.NA or value is pd.NaT else value for value in values]
     if pt.is_timestamp(wanted) or pt.is_date(wanted):
         cleaned = alike_times(cleaned, readable(wanted))
-    array = _inferred(cleaned, wanted)
+    # Arrow finds one type for all, in which some digits of the others may be lost.
+    exact = pt.is_integer(wanted) or pt.is_decimal(wanted)
+    mixed = exact and len({type(value) for value in cleaned if value is not None}) > 1
+    array = None if mixed else _inferred(cleaned, wanted)
     if array is None:
         array = _inferred([_alike(value, wanted) for value in cleaned], wanted)
     if array is None or (is_bytes(wanted) and any(isinstance(value, str) for value in cleaned)):
@@ -149,13 +152,21 @@ def _inferred(values: list[Any], wanted: pa.DataType) -> pa.Array | None:
 
 def _alike(value: Any, wanted: pa.DataType) -> Any:
     """Bring what Arrow takes for different kinds of numbers, and Python does not, to one."""
+    if _is_missing(value) and not pt.is_floating(wanted):
+        return None
     match value:
         case bool() | np.bool_():
-            return int(value)
+            return _alike(int(value), wanted)
         case Decimal() if pt.is_floating(wanted):
             return float(value)
         case Decimal() if value.is_nan():
             return None
+        case int() | np.integer() if pt.is_decimal(wanted):
+            return Decimal(int(value))
+        case float() | np.floating() if pt.is_decimal(wanted) and np.isfinite(value):
+            return round(Decimal(float(value)), wanted.scale)
+        case float() | np.floating() if pt.is_integer(wanted) and float(value).is_integer():
+            return int(value)
     return value
 
 
