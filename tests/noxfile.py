@@ -2,7 +2,7 @@
 
     nox -f tests/noxfile.py                                 # all legs
     nox -f tests/noxfile.py -s "spark-3.5"                  # one
-    nox -f tests/noxfile.py -s "spark-4.3" -- -k streaming  # some tests of one
+    nox -f tests/noxfile.py -s "spark-4.3" -- tests/spark/test_udf.py  # these tests
 
 A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17
 are the ones that all of these Sparks run on.
@@ -33,7 +33,7 @@ def _add_leg(spark: str, pins: list[str]) -> None:
         session.install(PACKAGE, *TOOLS, *pins)
         # What older Sparks warn about in themselves is no matter of ours. With a SPARK_HOME of the
         # user's, its Spark would run instead of the one of the leg.
-        command = ["python", "-m", "pytest", "-W", "default", *TESTS, *session.posargs]
+        command = ["python", "-m", "pytest", "-W", "default", *(session.posargs or TESTS)]
         session.run(*command, env={"SPARK_HOME": None})
 
     leg.__doc__ = f"Run the tests with {', '.join(pins)}."

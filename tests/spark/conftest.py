@@ -1,7 +1,22 @@
 """One local session for all tests of this folder; small batches, so that every test has several."""
 
+from pathlib import Path
+
 import pandas as pd
+import pyspark
 import pytest
+
+
+@pytest.fixture(scope="session")
+def connect_server() -> None:
+    """Skip a test where pyspark cannot start a Connect server of its own."""
+    pytest.importorskip("grpc")
+    jars = Path(pyspark.__file__).parent / "jars"
+    if not list(jars.glob("spark-connect_*.jar")):
+        pytest.skip(
+            f"pyspark {pyspark.__version__} comes without the jar of the Connect server "
+            "(spark-connect), which Spark 3 downloads from Maven"
+        )
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +36,12 @@ def spark():
     handle.spark.sparkContext.setLogLevel("OFF")
     yield handle.spark
     handle.spark.stop()
+
+
+@pytest.fixture(scope="session")
+def people(people: pd.DataFrame) -> pd.DataFrame:
+    """Give the people with times in microseconds: Spark reads no finer ones from parquet."""
+    return people.assign(since=people["since"].dt.as_unit("us"))
 
 
 @pytest.fixture(scope="session")

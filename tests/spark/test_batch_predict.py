@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import functions as F
 
 import scorecast
 from scorecast import BatchPredictConfig, batch_predict
@@ -61,6 +62,18 @@ def test_publishes_all_rows_with_equal_predictions(spark, work, people, proba_mo
     assert report.rows_per_second > 0
     assert (work / "out.parquet" / "_SUCCESS").exists()
     assert left_behind(work) == []
+
+
+def test_counts_where_spark_has_no_observations(spark, work, churn_model, monkeypatch):
+    """Connect of Spark 3 cannot count on the way; rows of input and output are counted apart."""
+    monkeypatch.setattr("scorecast.batch.run.can_observe", lambda _spark: False)
+    source, output = str(work / "in.parquet"), str(work / "out.parquet")
+    config = BatchPredictConfig(
+        model_uri=str(churn_model), input=source, output=output, where="id < 77"
+    )
+    report = batch_predict(spark, config)
+    assert (report.rows_in, report.rows_out) == (77, 77)
+    assert pq.read_table(output).num_rows == 77
 
 
 def test_summary_names_what_counts(spark, work, churn_model, capsys):
@@ -172,6 +185,16 @@ def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):
     assert not (work / "out.parquet").exists()
 
 
+@pytest.fixture
+def ansi(spark):
+    """Let casts of wrong text fail, as they do from Spark 4.0 on unless one asks for nulls."""
+    before = spark.conf.get("spark.sql.ansi.enabled")
+    spark.conf.set("spark.sql.ansi.enabled", "true")
+    yield
+    spark.conf.set("spark.sql.ansi.enabled", before)
+
+
+@pytest.mark.usefixtures("ansi")
 @pytest.mark.parametrize(
     ("more", "code", "words"),
     [
@@ -318,6 +341,34 @@ def test_a_truncated_file_among_good_ones_is_an_input_error(
     assert main(options(work, churn_model)) == 3
     assert "b.parquet" in capsys.readouterr().err
     assert not (work / "out.parquet").exists()
+
+
+def test_times_in_nanoseconds_are_refused_with_the_cure(spark, work, people, churn_model, capsys):
+    """Times that Spark does not read from parquet are named, with what to write instead."""
+    fine = people.assign(since=people["since"].dt.as_unit("ns"))
+    fine.to_parquet(work / "in.parquet", index=False)
+    assert main(options(work, churn_model)) == 3
+    assert "coerce_timestamps" in capsys.readouterr().err
+    assert not (work / "out.parquet").exists()
+
+
+def test_a_worker_that_fails_outside_the_model_is_a_failed_prediction(
+    spark, work, churn_model, capsys, monkeypatch
+):
+    """An exception of a worker that is none of ours is shown by its one line of Python."""
+
+    def broken(df, _plan, _handle):
+        def fail(_value):
+            msg = "no module named scorecast"
+            raise ImportError(msg)
+
+        return df.select(F.udf(fail, "long")("id").alias("prediction"))
+
+    monkeypatch.setattr("scorecast.batch.run.apply_plan", broken)
+    assert main(options(work, churn_model)) == 5
+    shown = capsys.readouterr().err
+    assert "A Python worker failed: ImportError: no module named scorecast" in shown
+    assert len(shown.splitlines()) < 4
 
 
 def test_optional_inputs_do_not_change_how_columns_are_matched(spark, tmp_path):

@@ -32,7 +32,7 @@ print(json.dumps({"column": column.tolist(), "frame": frame.tolist(), "failed": 
 
 
 @pytest.fixture(scope="module")
-def answers(run_python, people, churn_model, tmp_path_factory):
+def answers(connect_server, run_python, people, churn_model, tmp_path_factory):
     """Run all fronts on one Connect session; give what they answered."""
     folder = tmp_path_factory.mktemp("connect")
     people.to_parquet(folder / "people.parquet", index=False, row_group_size=100)

@@ -179,11 +179,13 @@ def test_worker_python_that_does_not_exist_is_named(session: SparkSession, tmp_p
 
 
 @pytest.mark.parametrize("mode", ["classic", "connect"])
-def test_worker_that_lacks_only_scorecast_gets_it_shipped(tmp_path: Path, mode: str) -> None:
+def test_worker_that_lacks_only_scorecast_gets_it_shipped(
+    request: pytest.FixtureRequest, tmp_path: Path, mode: str
+) -> None:
     """The driver's own package arrives as a zip file, and an Arrow function calls into it."""
     settings = {"spark.master": "local[2]"}
     if mode == "connect":
-        pytest.importorskip("grpc")
+        request.getfixturevalue("connect_server")
         settings = {"spark.remote": "local[2]"}
     python = make_environment(tmp_path / "worker")
     kept = {
