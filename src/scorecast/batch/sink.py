@@ -2,7 +2,8 @@
 
 A local output is written to a hidden sibling, its rows are counted from the parquet footers, and
 one rename makes it visible; a run that fails leaves the target as it was and removes what it
-staged. A replaced output is set aside by a second rename, so for that instant a reader finds
+staged. On Linux a replaced output changes places with the new one in that same step. Where the
+system cannot do that, it is set aside by a second rename, and for that instant a reader finds
 nothing. Other stores are written by Spark directly, and only where nothing exists.
 """
 
@@ -19,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow.parquet as pq
 
 from scorecast.batch.config import Mode
+from scorecast.batch.renames import exchange, move_onto_nothing
 from scorecast.errors import OutputError, OutputExistsError
 
 _PART_FILES = "part-*.parquet"
@@ -148,13 +150,9 @@ def _staging(target: Path) -> Iterator[Path]:
 def _publish(written: Path, target: Path, aside: Path, mode: Mode) -> None:
     try:
         if mode == "overwrite" and target.exists():
-            target.rename(aside)
-        try:
-            written.rename(target)  # fails where something else has come in the meantime
-        except BaseException:
-            if aside.exists():
-                aside.rename(target)
-            raise
+            _replace(written, target, aside)
+        else:
+            move_onto_nothing(written, target)
     except OSError as error:
         if target.exists() and not aside.exists() and mode == "error":
             message = (
@@ -167,6 +165,18 @@ def _publish(written: Path, target: Path, aside: Path, mode: Mode) -> None:
             "before is still there."
         )
         raise OutputError(message) from error
+
+
+def _replace(written: Path, target: Path, aside: Path) -> None:
+    """Put the new output in the place of the old one, which goes into our folder."""
+    if exchange(written, target):
+        return
+    target.rename(aside)
+    try:
+        move_onto_nothing(written, target)
+    except BaseException:
+        aside.rename(target)
+        raise
 
 
 def _overlap(one: Path, other: Path) -> bool:
