@@ -101,9 +101,8 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         interface: How rows reach the workers; the predictions are the same. ``"arrow"`` is
             mapInArrow. ``"pandas"`` is mapInPandas, which gives NaN inside nested values and in
             kept columns back as NULL, and knows no summer time after 2037. ``"column"`` sends the
-            model's inputs alone, so that columns of every type can be kept. ``"auto"`` is
-            ``"column"`` where kept columns cannot be sent or are more than the inputs are, else
-            ``"arrow"``.
+            model's inputs alone, so that columns of every type can be kept; ``"auto"`` is that
+            where kept columns cannot be sent, else ``"arrow"``.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -195,23 +194,16 @@ def apply_plan(
     df: DataFrame, plan: FramePlan, handle: ModelHandle, *, interface: Interface = "auto"
 ) -> DataFrame:
     """Predict on the data frame that the plan was made for; see `predict_frame`."""
-    chosen = _chosen(plan) if interface == "auto" else interface
-    predicted = (
-        _add_column(df, plan, handle)
-        if chosen == "column"
-        else _map_batches(_select_columns(df, plan), plan, handle, pandas=chosen == "pandas")
-    )
+    # Sending the inputs alone is no faster, see benchmarks/columns.py: Spark holds what it keeps.
+    if interface == "column" or (interface == "auto" and plan.stays):
+        predicted = _add_column(df, plan, handle)
+    else:
+        selected = _select_columns(df, plan)
+        predicted = _map_batches(selected, plan, handle, pandas=interface == "pandas")
     output = plan.schema.fields[-1]
     if not has_variant(output.dataType):
         return predicted
     return predicted.withColumn(output.name, parsed(column_of(output.name), output.dataType))
-
-
-def _chosen(plan: FramePlan) -> Interface:
-    """Choose by what has to be sent: the inputs alone, or all kept columns there and back."""
-    used = {column.source for column in plan.inputs.columns}
-    only_kept = len(plan.columns) - len(used)
-    return "column" if plan.stays or only_kept > len(used) else "arrow"
 
 
 def _select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
