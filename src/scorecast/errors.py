@@ -20,6 +20,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     │   ├── InputMismatchError
     │   ├── ModelPredictError
     │   └── OutputMismatchError
+    │       └── OutputShapeError           wrong for the batch as a whole, whatever the rows
     ├── InputDataError                      the data that a job or command reads
     ├── OutputError                         the place that a job or command writes
     │   └── OutputExistsError
@@ -27,9 +28,9 @@ One tree, so that ``except ScorecastError`` catches all of it::
         ├── JavaError
         └── WorkerEnvironmentError
 
-Messages say what failed, the value, what was expected and what to do. They never contain values of
-the user's rows. Every class is built from one message string, so all of them survive pickling
-between a Python worker and the driver.
+Messages say what failed, the value, what was expected and what to do. They contain no values of the
+user's rows, except where a model put them into the text of its own error. Every class is built from
+one message string, so all of them survive pickling between a Python worker and the driver.
 """
 
 from __future__ import annotations
@@ -123,6 +124,10 @@ class ModelPredictError(PredictionError):
 
 class OutputMismatchError(PredictionError):
     """Raised when a prediction has the wrong number of rows or does not fit the result type."""
+
+
+class OutputShapeError(OutputMismatchError):
+    """Raised when predictions are not one per row; it is the model then, never a row of a batch."""
 
 
 class InputDataError(ScorecastError):

@@ -45,6 +45,7 @@ EXIT_CODES = {
     "PredictionError": 5,
     "ModelPredictError": 5,
     "OutputMismatchError": 5,
+    "OutputShapeError": 5,
     "OutputError": 6,
     "OutputExistsError": 6,
     "MissingExtraError": 7,

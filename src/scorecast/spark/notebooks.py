@@ -7,6 +7,8 @@ from html import escape
 from scorecast.models.info import ModelInfo
 from scorecast.models.signature import Spec
 
+_MOST_SHOWN = 20
+
 
 def udf_html(info: ModelInfo, result_type: str) -> str:
     """Give an HTML table of a model and of its signature, and an example of a call.
@@ -32,13 +34,32 @@ def udf_html(info: ModelInfo, result_type: str) -> str:
         if value
     )
     inputs = "".join(_input_row(i, spec) for i, spec in enumerate(signature.inputs or ()))
-    head = "<tr><th>input</th><th>type</th><th>required</th></tr>"
-    table = f"<table>{head}{inputs}</table>" if inputs else "<p>The model declares no inputs.</p>"
-    return f"<div><b>spark_udf</b><table>{rows}</table>{table}</div>"
+    outputs = "".join(_input_row(i, spec) for i, spec in enumerate(signature.outputs or ()))
+    params = "".join(
+        f"<tr><td>{escape(param.name)}</td><td>{escape(str(param.type))}</td>"
+        f"<td>{escape(repr(param.default))}</td></tr>"
+        for param in signature.params or ()
+    )
+    tables = (
+        _table(("input", "type", "required"), inputs),
+        _table(("output", "type", "required"), outputs),
+        _table(("param", "type", "default"), params),
+    )
+    return f"<div><b>spark_udf</b><table>{rows}</table>{''.join(tables)}</div>"
+
+
+def _table(heads: tuple[str, ...], rows: str) -> str:
+    """Give a table, or nothing where the model declares nothing of the kind."""
+    head = "".join(f"<th>{name}</th>" for name in heads)
+    return f"<table><tr>{head}</tr>{rows}</table>" if rows else ""
 
 
 def _call(names: tuple[str, ...] | None) -> str:
-    listed = "*df.columns" if not names else ", ".join(f'"{name}"' for name in names)
+    listed = (
+        "*df.columns"
+        if not names or len(names) > _MOST_SHOWN
+        else ", ".join(f'"{name}"' for name in names)
+    )
     return f'df.withColumn("prediction", udf({listed}))'
 
 

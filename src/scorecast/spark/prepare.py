@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import types as st
 
-from scorecast.errors import ConfigError
+from scorecast.errors import ConfigError, did_you_mean
 from scorecast.local.model import ResolvedModel, resolve_model
 from scorecast.models.config import accepted_config
 from scorecast.models.info import ModelInfo
@@ -97,6 +97,7 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     info = resolved.info
     flavor_of(info)
     _warn_about_requirements(info)
+    _check_model_output(info, options.model_output)
     if parsed is None:
         declared = info.signature or info.enforced_signature
         parsed = from_arrow(result_type_of(declared, options.model_output))
@@ -116,6 +117,17 @@ def _check_env_manager(env_manager: str | None) -> None:
             f'env_manager is "{env_manager}", but models run in the environment of the Python '
             'workers; isolated environments are not there yet. Leave it out or give "local", and '
             "install what the model needs on every executor (requirements.txt of the model)."
+        )
+        raise ConfigError(message)
+
+
+def _check_model_output(info: ModelInfo, name: str | None) -> None:
+    outputs = info.signature.outputs if info.signature is not None else None
+    names = [spec.name for spec in outputs or () if spec.name is not None]
+    if name is not None and len(names) > 1 and name not in names:
+        message = (
+            f'model_output is "{name}", but the model declares the outputs {", ".join(names)}.'
+            f"{did_you_mean(name, names)}"
         )
         raise ConfigError(message)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, SparkSession
 
 
+_MOST_SHOWN = 20
+
+
 def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
     spark: SparkSession,
     model_uri: str | Path,
@@ -63,9 +66,11 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
             None takes those (``spark.sql.execution.arrow.maxRecordsPerBatch`` rows).
         on_error: What becomes of rows that the model fails on: ``"fail"`` ends the job, ``"null"``
             makes their prediction NULL, ``"struct"`` gives ``struct<result, error>`` for all rows.
-            A batch in which every row fails ends the job in any case.
+            A batch in which every row fails ends the job all the same, as do predictions that are
+            not one per row.
         isolate: ``"row"`` finds failing rows by predicting parts of their batch again;
-            ``"batch"`` fails all rows of the batch together, for models that look across rows.
+            ``"batch"`` fails all rows of the batch together, for models that look across rows: a
+            model that always fails then gives no prediction at all, and does not end the job.
         nan_as_null: Whether NaN in predictions becomes NULL, as in MLflow.
         model_output: Which column of the model's output to take; None takes all for a struct or
             an array, and the only one that fits for any other type.
@@ -162,7 +167,14 @@ class ModelUdf:
                 warnings.warn(positions_warning(signature, texts), UserWarning, stacklevel=2)
             return self._applied(self._plan, [column_of(name) for name in texts])
         given = [column_of(c) if isinstance(c, str) else c for c in chosen]
-        if _names_matter(signature, given):
+        if signature.input_names and len({str(column) for column in given}) < len(given):
+            warnings.warn(
+                "One column is given more than once, so columns are taken by position, not by "
+                "their names. Give each input its own, or names as text.",
+                UserWarning,
+                stacklevel=2,
+            )
+        elif _names_matter(signature, given):
             # Only Spark knows what columns are called; a record of them carries their names.
             return self._applied(replace(self._plan, wrapped=True), [F.struct(*given)])
         return self._applied(self._plan, given)
@@ -224,7 +236,8 @@ class ModelUdf:
         return function if self.deterministic else function.asNondeterministic()
 
     def __repr__(self) -> str:
-        names = ", ".join(self.model_info.enforced_signature.input_names or ("...",))
+        known = self.model_info.enforced_signature.input_names or ("...",)
+        names = ", ".join(known if len(known) <= _MOST_SHOWN else (*known[:_MOST_SHOWN], "..."))
         return (
             f"<spark_udf {self.model_info.uri} ({names}) -> {self.result_type.simpleString()} "
             f"{self.model_info.digest}>"
@@ -254,10 +267,9 @@ def _no_names(signature: Signature) -> str:
 def _names_matter(signature: Signature, columns: list[Column]) -> bool:
     """Tell whether columns may be matched by names that only Spark knows.
 
-    One record cannot hold the same column twice, which is told by how columns print. A single
-    column is a record of all inputs, or the first one unless others may be left out.
+    A single column is a record of all inputs, or the first one unless others may be left out.
     """
-    if not signature.input_names or len({str(column) for column in columns}) < len(columns):
+    if not signature.input_names:
         return False
     return len(columns) > 1 or any(not spec.required for spec in signature.inputs or ())
 

@@ -106,6 +106,8 @@ def is_bytes(kind: pa.DataType) -> bool:
 def readable(kind: pa.DataType) -> str:
     """Give the name of an Arrow type in the words of signatures and Spark."""
     kind = _decoded(kind)
+    if isinstance(kind, pa.OpaqueType):
+        return str(kind.type_name)
     if is_list(kind):
         return f"array<{readable(kind.value_type)}>"
     if pt.is_map(kind):

@@ -30,7 +30,7 @@ class MisfitError(Exception):
     """
 
     def __init__(self, got: str, wanted: pa.DataType | str, index: int | None = None) -> None:
-        super().__init__()
+        super().__init__(got, wanted, index)
         self.got = got
         self.wanted = wanted if isinstance(wanted, str) else readable(wanted)
         self.index = index

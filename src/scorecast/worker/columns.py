@@ -122,9 +122,14 @@ def _members(record: pa.Array) -> tuple[list[pa.Array], tuple[str, ...]]:
 
 def _stands_for_columns(kind: pa.DataType, plan: ColumnsPlan) -> bool:
     """Tell whether a record is not itself the model's only input, but holds the inputs."""
+    if not pa.types.is_struct(kind):
+        return False
     inputs = plan.handle.info.enforced_signature.inputs or ()
-    is_input = len(inputs) == 1 and isinstance(inputs[0].type, Object)
-    return pa.types.is_struct(kind) and not is_input
+    if len(inputs) != 1 or not isinstance(inputs[0].type, Object):
+        return True
+    members = {member.name for member in kind}
+    own = {member.name for member in inputs[0].type.properties}
+    return inputs[0].name in members - own
 
 
 def _without_names(schema: pa.Schema) -> pa.Schema:

@@ -15,8 +15,8 @@ def environment(extra: Mapping[str, str]) -> Iterator[None]:
     process must not see them.
     """
     before = {name: os.environ.get(name) for name in extra}
-    os.environ.update(extra)
     try:
+        os.environ.update(extra)
         yield
     finally:
         for name, value in before.items():

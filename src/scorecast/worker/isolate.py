@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from scorecast.errors import ModelPredictError, PredictionError
+from scorecast.errors import ModelPredictError, OutputShapeError, PredictionError
 
 Predict = Callable[[pa.RecordBatch], pa.Array]
 
@@ -32,19 +32,26 @@ class Isolated:
     errors: dict[int, PredictionError]
 
 
-def isolate_rows(batch: pa.RecordBatch, predict: Predict, result: pa.DataType) -> Isolated:
+def isolate_rows(
+    batch: pa.RecordBatch, predict: Predict, result: pa.DataType, *, did_well: bool = False
+) -> Isolated:
     """Predict a batch, and find the rows that fail. Runs wherever a model predicts.
+
+    Once the calls are half as many as the rows, what is left is tried row by row, so there are
+    never more than one and a half calls per row.
 
     Args:
         batch: At least one row.
         predict: Predicts a batch; raises PredictionError when it cannot.
         result: Type of a prediction.
+        did_well: Whether the model did well on other rows before, so that a batch of a few rows
+            that all fail, as the last one of a task may be, does not show that it is broken.
 
     Raises:
-        ModelPredictError: Every row fails, or so many that they cannot be told apart in as many
-            calls as there are rows.
+        ModelPredictError: Every row fails.
+        OutputShapeError: The predictions are not one per row.
     """
-    search = _Search(batch, predict, result, most_calls=max(batch.num_rows, 64))
+    search = _Search(batch, predict, result, few_may_fail=did_well)
     return Isolated(pa.concat_arrays(search.run()), search.errors)
 
 
@@ -52,6 +59,8 @@ def isolate_batch(batch: pa.RecordBatch, predict: Predict, result: pa.DataType) 
     """Predict a batch; when that fails, all of its rows do. For models that look across rows."""
     try:
         return Isolated(predict(batch), {})
+    except OutputShapeError:
+        raise
     except PredictionError as error:
         return Isolated(
             pa.nulls(batch.num_rows, result), dict.fromkeys(range(batch.num_rows), error)
@@ -63,7 +72,7 @@ class _Search:
     batch: pa.RecordBatch
     predict: Predict
     result: pa.DataType
-    most_calls: int
+    few_may_fail: bool
     errors: dict[int, PredictionError] = field(default_factory=dict)
     calls: int = 0
     some_did_well: bool = False
@@ -72,10 +81,14 @@ class _Search:
         whole = self._tried(0, self.batch.num_rows)
         if isinstance(whole, pa.Array):
             return [whole]
-        if self.batch.num_rows == 1:
-            raise self._all_fail(whole) from whole
-        parts = list(self._halves(0, self.batch.num_rows))
-        if len(self.errors) == self.batch.num_rows:
+        rows = self.batch.num_rows
+        if rows == 1:
+            self.errors[0] = whole
+            parts = [pa.nulls(1, self.result)]
+        else:
+            parts = list(self._halves(0, rows))
+        few = self.few_may_fail and rows < _SUSPICIOUS
+        if len(self.errors) == rows and not few:
             raise self._all_fail(whole) from whole
         return parts
 
@@ -89,7 +102,8 @@ class _Search:
         self, start: int, stop: int, *, known_to_fail: bool
     ) -> Generator[pa.Array, None, bool]:
         """Give the predictions of some rows; returns whether all of them did well."""
-        if not known_to_fail or stop - start == 1:
+        one_by_one = self.calls > self.batch.num_rows // 2
+        if stop - start == 1 or not (known_to_fail or one_by_one):
             found = self._tried(start, stop)
             if isinstance(found, pa.Array):
                 self.some_did_well = True
@@ -105,26 +119,20 @@ class _Search:
 
     def _tried(self, start: int, stop: int) -> pa.Array | PredictionError:
         self.calls += 1
-        if self.calls > self.most_calls:
-            message = (
-                f"Of {self.batch.num_rows} rows at least {len(self.errors)} fail; they cannot be "
-                f"told apart in {self.most_calls} calls of the model. Correct the data, or take "
-                "smaller batches (batch_size)."
-            )
-            raise ModelPredictError(message)
         try:
             return self.predict(self.batch.slice(start, stop - start))
+        except OutputShapeError:
+            raise
         except PredictionError as error:
             return error
 
     def _refuse_hopeless(self, error: PredictionError) -> None:
         """Stop early when rows taken from all over the batch fail as well."""
-        if self.some_did_well or len(self.errors) != _SUSPICIOUS:
-            return
         rows = self.batch.num_rows
-        spread = range(0, rows, max(1, rows // _SUSPICIOUS))
-        for row in spread:
-            if row not in self.errors and isinstance(self._tried(row, row + 1), pa.Array):
+        if self.some_did_well or len(self.errors) != _SUSPICIOUS or rows < _SUSPICIOUS**2:
+            return
+        for row in range(rows - 1, _SUSPICIOUS, -(rows // (2 * _SUSPICIOUS))):
+            if isinstance(self._tried(row, row + 1), pa.Array):
                 self.some_did_well = True
                 return
         raise self._all_fail(error) from error

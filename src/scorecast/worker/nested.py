@@ -86,7 +86,7 @@ def convert_nested(array: pa.Array, wanted: pa.DataType, convert: Convert) -> pa
                     part = pc.struct_field(array, [names[member.name]])
                     parts[member.name] = convert_nested(part, member.type, convert)
         return struct_array(parts, wanted, array.is_null())
-    if is_nested(got) or is_nested(wanted):
+    if is_nested(wanted) or (is_nested(got) and not isinstance(wanted, pa.BaseExtensionType)):
         raise MisfitError(readable(got), wanted)
     return convert(array, wanted)
 

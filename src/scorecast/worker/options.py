@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from scorecast.errors import ConfigError
 
 OnError: TypeAlias = Literal["fail", "null", "struct"]
@@ -51,7 +53,9 @@ class PredictOptions:
         if self.batch_size is not None and not _is_count(self.batch_size):
             found.append(f"batch_size is {self.batch_size}; give a number of rows, 1 or more")
         if not _is_environment(self.extra_env):
-            found.append("extra_env must be a dict of texts to texts")
+            found.append("extra_env must be a dict of names to texts, without = in a name")
+        if not _is_name(self.model_output):
+            found.append(f"model_output is {self.model_output}; give the name of a column as text")
         return found
 
     def check(self) -> None:
@@ -66,12 +70,21 @@ class PredictOptions:
 
 # Callers without a type checker pass anything.
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= 1
+
+
+def _is_name(value: object) -> bool:
+    return value is None or isinstance(value, str)
 
 
 def _is_environment(value: object) -> bool:
     return isinstance(value, Mapping) and all(
-        isinstance(text, str) for item in value.items() for text in item
+        isinstance(name, str)
+        and isinstance(text, str)
+        and name not in ("", "=")
+        and "=" not in name
+        and "\0" not in name + text
+        for name, text in value.items()
     )
 
 

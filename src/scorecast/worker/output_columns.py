@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from scorecast.errors import OutputMismatchError
+from scorecast.errors import OutputShapeError
 from scorecast.worker.casts import is_foreign_frame
 
 Columns: TypeAlias = dict[str, Any]
@@ -22,7 +22,7 @@ def to_columns(prediction: Any, rows: int) -> Columns:
     """Give columns of one value per row each; a column may itself hold lists or records.
 
     Raises:
-        OutputMismatchError: The number of predictions is not the number of rows, their order is
+        OutputShapeError: The number of predictions is not the number of rows, their order is
             changed, or they are of a form without rows.
     """
     values = prediction
@@ -72,7 +72,7 @@ def _sequence(values: Any, rows: int, name: Any = UNNAMED) -> Any:
         f"The model returned {_described(values)}{column} for a batch of {rows} rows. Expected one "
         "prediction per row: an array, a list, a Series, a DataFrame or a dict of these."
     )
-    raise OutputMismatchError(message)
+    raise OutputShapeError(message)
 
 
 def _detached(values: Any) -> Any:
@@ -107,7 +107,7 @@ def _refuse_repeated(columns: Columns, given: int) -> None:
             f"The model returned {given} columns, some of one name: {', '.join(columns)}. Give "
             "every column a name of its own."
         )
-        raise OutputMismatchError(message)
+        raise OutputShapeError(message)
 
 
 def _check_index(index: pd.Index[Any], rows: int) -> None:
@@ -124,12 +124,12 @@ def _check_index(index: pd.Index[Any], rows: int) -> None:
             "Expected the order of the input: return them in it, for example with .sort_index(), "
             "or without the index, for example with .to_numpy()."
         )
-        raise OutputMismatchError(message)
+        raise OutputShapeError(message)
 
 
-def _wrong_count(prediction: Any, got: int, rows: int, name: str = UNNAMED) -> OutputMismatchError:
+def _wrong_count(prediction: Any, got: int, rows: int, name: str = UNNAMED) -> OutputShapeError:
     column = "" if name == UNNAMED else f' in the column "{name}"'
-    return OutputMismatchError(
+    return OutputShapeError(
         f"The model returned {got} predictions{column} for a batch of {rows} rows (as "
         f"{_described(prediction)}). Expected exactly one per row, in the order of the rows."
     )

@@ -26,6 +26,7 @@ from scorecast.worker.casts import (
     cast_exactly,
     decoded,
 )
+from scorecast.worker.variants import VARIANT, json_texts
 from scorecast.worker.zones import clock_time, instants_of
 
 _ARROW_UNITS = {"D", "s", "ms", "us", "ns"}
@@ -37,6 +38,8 @@ def convert_plain(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     Raises:
         MisfitError: A value does not fit, or all are of a kind that does not convert.
     """
+    if wanted == VARIANT:
+        return json_texts(array)
     array = decoded(array)
     got = array.type
     if got == wanted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import chain
 from typing import Any
 
@@ -32,6 +32,8 @@ from scorecast.worker.nested import (
 )
 from scorecast.worker.output_scalars import convert_plain, from_typed, text_of
 from scorecast.worker.variants import VARIANT, json_texts
+
+_DIGITS = 400  # every double has fewer, with a scale of Arrow's
 
 
 def to_array(values: Any, wanted: pa.DataType, field: str | None = None) -> pa.Array:
@@ -126,6 +128,15 @@ def _is_missing(value: Any) -> bool:
 
 
 def _from_scalars(values: list[Any], wanted: pa.DataType) -> pa.Array:
+    try:
+        with localcontext(prec=_DIGITS):
+            return _converted(values, wanted)
+    except (ArithmeticError, ValueError):  # half a surrogate pair, a signalling NaN
+        kinds = sorted({type(value).__name__ for value in values if value is not None})
+        raise MisfitError(" and ".join(kinds), wanted) from None
+
+
+def _converted(values: list[Any], wanted: pa.DataType) -> pa.Array:
     if is_text(wanted):
         return pa.array([text_of(value) for value in values], wanted)
     cleaned = [None if value is pd.NA or value is pd.NaT else value for value in values]
@@ -226,7 +237,10 @@ def _mapping(value: Any, wanted: pa.DataType, index: int) -> Mapping[Any, Any]:
         return value
     # As Arrow gives maps to Python.
     if isinstance(value, list) and all(isinstance(v, tuple) and len(v) == 2 for v in value):  # noqa: PLR2004 - a pair
-        return dict(value)
+        made = dict(value)
+        if len(made) < len(value):
+            raise MisfitError("a map with one key twice", wanted, index)
+        return made
     raise MisfitError(type(value).__name__, wanted, index)
 
 

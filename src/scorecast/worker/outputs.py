@@ -25,6 +25,9 @@ from scorecast.worker.output_columns import UNNAMED, Columns, to_columns
 from scorecast.worker.output_values import explained, to_array
 from scorecast.worker.variants import VARIANT, stored, stored_type
 
+# Records with more names than these are not rows of one table: the names are data.
+_MOST_COLUMNS = 1000
+
 
 def to_predictions(
     prediction: Any, rows: int, wanted: pa.DataType, *, model_output: str | None = None
@@ -59,7 +62,8 @@ def nan_as_null(array: pa.Array) -> pa.Array:
             return plain
         return pc.if_else(pc.is_nan(plain), pa.scalar(None, kind), plain)
 
-    return convert_nested(array, array.type, without_nan)
+    with explained(array.type):
+        return convert_nested(array, array.type, without_nan)
 
 
 def _of_type(columns: Columns, wanted: pa.DataType) -> pa.Array:
@@ -81,7 +85,11 @@ def _taken_apart(columns: Columns, *, alike: bool) -> Columns:
         return columns
     records = [record for record in values if record is not None]
     names = dict.fromkeys(name for record in records for name in record)
-    if not names or (alike and any(len(record) != len(names) for record in records)):
+    if (
+        not names
+        or len(names) > _MOST_COLUMNS
+        or (alike and any(len(record) != len(names) for record in records))
+    ):
         return columns
     return {
         str(name): [None if record is None else record.get(name) for record in values]
@@ -148,8 +156,11 @@ def _unwrapped(column: Any, wanted: pa.DataType) -> Any:
         )
         raise OutputMismatchError(message)
     lists = isinstance(column, list) and not (is_text(wanted) or is_nested(wanted))
-    if lists and all(isinstance(value, list | tuple) and len(value) == 1 for value in column):
-        return [value[0] for value in column]
+    ones = (
+        value is None or (isinstance(value, list | tuple) and len(value) == 1) for value in column
+    )
+    if lists and all(ones):
+        return [None if value is None else value[0] for value in column]
     return column
 
 

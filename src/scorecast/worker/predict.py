@@ -72,9 +72,13 @@ def predict_batches(
         OutputMismatchError: The predictions do not fit rows or result type.
         ModelLoadError: The model cannot be loaded here.
     """
+    did_well = False
 
     def predict(batch: pa.RecordBatch) -> pa.Array:
-        return predict_batch(batch, plan)
+        nonlocal did_well
+        made = predict_batch(batch, plan, did_well=did_well)
+        did_well = did_well or batch.num_rows > 0
+        return made
 
     if plan.options.batch_size is not None:
         yield from rebatched(batches, plan.options.batch_size, predict)
@@ -83,8 +87,14 @@ def predict_batches(
         yield batch, predict(batch)
 
 
-def predict_batch(batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:
-    """Predict one batch, with one call of the model or, where rows fail, some more."""
+def predict_batch(batch: pa.RecordBatch, plan: PredictPlan, *, did_well: bool = False) -> pa.Array:
+    """Predict one batch, with one call of the model or, where rows fail, some more.
+
+    Args:
+        batch: The rows.
+        plan: What to predict.
+        did_well: Whether the model did well on rows of the task before.
+    """
     options = plan.options
     if batch.num_rows == 0:
         return pa.nulls(0, plan.output)
@@ -96,8 +106,12 @@ def predict_batch(batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:
 
         if options.on_error == "fail":
             return predict(batch)
-        isolate = isolate_rows if options.isolate == "row" else isolate_batch
-        isolated = isolate(batch, predict, stored_type(plan.result))
+        result = stored_type(plan.result)
+        isolated = (
+            isolate_rows(batch, predict, result, did_well=did_well)
+            if options.isolate == "row"
+            else isolate_batch(batch, predict, result)
+        )
     if options.on_error == "null":
         return isolated.predictions
     texts: list[str | None] = [None] * batch.num_rows

@@ -61,5 +61,13 @@ def _take(queue: deque[pa.RecordBatch] | deque[pa.Array], count: int) -> list[pa
 
 
 def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch:
-    (joined,) = pa.Table.from_batches(pieces).combine_chunks().to_batches()
-    return joined
+    if len(pieces) == 1:
+        return pieces[0]
+    # Types that were found per batch, as before Spark 4.1, may differ in their precision. Columns
+    # may lack names, by which Arrow would match them.
+    names = pieces[0].schema.names
+    numbers = [str(i) for i in range(len(names))]
+    tables = [pa.Table.from_batches([piece]).rename_columns(numbers) for piece in pieces]
+    whole = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    (joined,) = whole.to_batches()
+    return pa.RecordBatch.from_arrays(joined.columns, names=names)

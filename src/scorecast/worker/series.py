@@ -28,7 +28,7 @@ Given: TypeAlias = "pd.Series[Any] | pd.DataFrame"
 # What the model declares for a column, and what it calls it.
 Declared: TypeAlias = tuple[SpecType | None, str | int]
 
-_EXACT = 2**53  # doubles hold every integer up to here
+_EXACT = 2**53  # doubles hold every integer below; this one may be its neighbour
 _WHOLE = {"integer": pa.int32(), "long": pa.int64()}
 
 
@@ -103,7 +103,7 @@ def _array(column: Given, declared: SpecType | None, name: str | int) -> pa.Arra
 def _whole(array: pa.Array, kind: pa.DataType, name: str | int) -> pa.Array:
     """Give integers that came as doubles because of nulls beside them."""
     values = array.to_numpy(zero_copy_only=False)
-    wrong = np.abs(values) > _EXACT
+    wrong = np.abs(values) >= _EXACT
     wrong |= np.isfinite(values) & (values != np.trunc(values))
     if wrong.any():
         message = (

@@ -42,21 +42,33 @@ def json_texts(values: Any) -> pa.Array:
         MisfitError: A value has no JSON form: infinity, bytes, or an object.
     """
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        values = values.to_pylist()
+        values = values.to_pandas(maps_as_pydicts="strict", integer_object_nulls=True)
     texts: list[str | None] = []
     for i, value in enumerate(values):
         try:
             plain = _plain(value)
-            texts.append(None if plain is None else json.dumps(plain, allow_nan=False))
+            text = json.dumps(plain, allow_nan=False, ensure_ascii=False)
+            text.encode()  # half of a surrogate pair is no text
+            texts.append(None if plain is None else text)
         except (TypeError, ValueError) as error:
             raise MisfitError(str(error), "a value with a JSON form", i) from None
     return pa.ExtensionArray.from_storage(VARIANT, pa.array(texts, pa.string()))
 
 
+def _of_python(value: Any) -> Any:
+    """Give values of numpy and pydantic as those of Python."""
+    if isinstance(value, np.datetime64):
+        return pd.Timestamp(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "mM":
+        return list(value)  # numpy's own list holds bare numbers
+    if isinstance(value, np.generic | np.ndarray) and not isinstance(value, np.timedelta64):
+        return value.tolist()
+    return value.model_dump() if hasattr(value, "model_dump") else value
+
+
 def _plain(value: Any) -> Any:
     """Give a value in the types that JSON knows."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
+    value = _of_python(value)
     if value is None or value is pd.NA or value is pd.NaT:
         return None
     match value:

@@ -122,3 +122,16 @@ def test_columns_that_do_not_fit_are_refused_at_the_first_rows(
     """The words are those of the check on the driver."""
     with pytest.raises(InputMismatchError, match=problem):
         predicted([arrays], handle(minus, [A, B]), names, pa.float64())
+
+
+def test_a_record_around_the_only_record_stands_for_columns(handle: Handle) -> None:
+    """struct(*) of a frame whose one column is the model's record is not that record."""
+
+    def model(data: Any) -> Any:
+        return [record["p"] for record in data["s"]]
+
+    spec = Spec(Object((Property("p", Scalar("double")),)), "s")
+    record = pa.StructArray.from_arrays([ONE], names=["p"])
+    outer = pa.StructArray.from_arrays([record], names=["s"])
+    for given in (record, outer):
+        assert predicted([given], handle(model, [spec]), None, pa.float64()) == [ONE.to_pylist()]

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from math import ceil, log2
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorecast.errors import ModelLoadError, ModelPredictError, PredictionError
+from scorecast.errors import (
+    ModelLoadError,
+    ModelPredictError,
+    OutputShapeError,
+    PredictionError,
+)
 from scorecast.worker.isolate import isolate_batch, isolate_rows
+from scorecast.worker.outputs import to_predictions
 
 
 class Model:
@@ -78,14 +85,40 @@ def test_rows_that_fail_at_the_front_do_not_hide_the_others():
     assert sorted(found.errors) == list(range(60))
 
 
-def test_more_bad_rows_than_can_be_told_apart_are_an_error():
-    """The calls are limited by the number of rows."""
-    model = Model(range(0, 10_000, 2))
+@pytest.mark.parametrize(
+    "bad",
+    [range(0, 10_000, 2), range(5000), range(0, 10_000, 4), range(1, 10_000)],
+    ids=["every other", "the first half", "every fourth", "all but one"],
+)
+def test_any_number_of_bad_rows_is_found(bad):
+    """However many, with no more than one and a half calls per row."""
+    model = Model(bad)
+    try:
+        found = isolate_rows(rows(10_000), model, pa.float64())
+    except ModelPredictError:
+        assert len(bad) == 9999
+    else:
+        assert set(found.errors) == set(bad)
+    assert model.calls <= 15_001
 
-    with pytest.raises(ModelPredictError, match="batch_size"):
-        isolate_rows(rows(10_000), model, pa.float64())
 
-    assert model.calls <= 10_000
+def test_a_few_rows_after_good_ones_may_all_fail():
+    """The last batch of a task may hold one bad row alone; that does not end the job."""
+    found = isolate_rows(rows(2), Model(range(2)), pa.float64(), did_well=True)
+    assert found.predictions.to_pylist() == [None, None]
+    with pytest.raises(ModelPredictError):
+        isolate_rows(rows(100), Model(range(100)), pa.float64(), did_well=True)
+
+
+@pytest.mark.parametrize("isolate", [isolate_rows, isolate_batch])
+def test_predictions_that_are_not_one_per_row_are_no_matter_of_rows(isolate):
+    """A model that gives one value per batch is wrong, though one row alone would fit it."""
+
+    def predict(batch):
+        return to_predictions(np.array([1.0]), batch.num_rows, pa.float64())
+
+    with pytest.raises(OutputShapeError):
+        isolate(rows(10), predict, pa.float64())
 
 
 def test_other_errors_are_not_of_rows():

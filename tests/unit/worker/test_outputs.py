@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scorecast.errors import OutputMismatchError
-from scorecast.worker.outputs import to_predictions
+from scorecast.worker.outputs import nan_as_null, to_predictions
 
 DOUBLE = pa.float64()
 LIST = pa.list_(pa.field("element", DOUBLE))
@@ -438,3 +439,37 @@ def test_ragged_lists_stay_ragged(rows: list[list[float] | None]) -> None:
     result = predictions(rows, len(rows), pa.list_(pa.field("element", pa.float32())))
 
     assert repr(result) == repr(rows)
+
+
+def test_nan_as_null_does_not_break_a_promise() -> None:
+    """NULL in a member that may not be NULL is an error like any other."""
+    kind = pa.struct([pa.field("y", pa.float64(), nullable=False)])
+    made = to_predictions([{"y": float("nan")}], 1, kind)
+    with pytest.raises(OutputMismatchError, match='"y"'):
+        nan_as_null(made)
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (["\ud800"], pa.string()),
+        ([Decimal("sNaN"), 1.0], pa.float64()),
+        ([[("a", 1), ("a", 2)]], pa.map_(pa.string(), pa.int64())),
+    ],
+    ids=["half a surrogate pair", "signalling NaN", "one key twice"],
+)
+def test_values_that_no_library_converts_are_errors_of_ours(values: Any, wanted: Any) -> None:
+    """So that on_error finds their rows."""
+    with pytest.raises(OutputMismatchError):
+        to_predictions(values, len(values), wanted)
+
+
+def test_large_numbers_become_decimals_beside_decimals() -> None:
+    """Digits are counted by the type of the result, not by Python's context."""
+    made = to_predictions([1e27, Decimal(1)], 2, pa.decimal128(38, 2))
+    assert made.to_pylist() == [Decimal(int(1e27)), Decimal(1)]
+
+
+def test_lists_of_one_value_may_be_missing() -> None:
+    """A missing one is NULL, as a missing value is."""
+    assert to_predictions([[1.0], None], 2, pa.float64()).to_pylist() == [1.0, None]

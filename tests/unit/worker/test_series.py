@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,6 +13,7 @@ from scorecast.errors import InputMismatchError
 from scorecast.models.signature import Array, Map, Scalar, Spec
 from scorecast.worker.columns import ColumnsPlan
 from scorecast.worker.input_plan import InputColumn, InputPlan
+from scorecast.worker.options import PredictOptions
 from scorecast.worker.series import predict_series
 
 LONG = Spec(Scalar("long"), "n", required=False)
@@ -34,7 +37,7 @@ def test_integers_beside_nulls_are_integers_again(handle):
     assert predicted(batches, plan) == [["Int64:1", "Int64:<NA>"], ["Int64:2", "Int64:3"]]
 
 
-@pytest.mark.parametrize("value", [2.0**53 + 2, 0.5, float("inf")])
+@pytest.mark.parametrize("value", [2.0**53, 2.0**53 + 2, 0.5, float("inf")])
 def test_what_may_have_been_rounded_is_refused(handle, value):
     """A double that is no exact integer is an error that names column and row, not the value."""
     plan = ColumnsPlan(handle(shown, [LONG]), pa.string())
@@ -85,3 +88,17 @@ def test_records_are_predicted_as_frames(handle):
     plan = ColumnsPlan(handle(model, [LONG]), kind)
     (frame,) = predict_series([pd.Series([1, 2])], plan)
     assert frame.to_dict("list") == {"a": [2, 4], "b": ["x", "x"]}
+
+
+def test_batches_may_be_taken_together_whose_types_differ(handle):
+    """Decimals of another precision, and text that is missing at first."""
+
+    def model(data):
+        return [f"{left} {right}" for left, right in zip(data["0"], data["1"], strict=True)]
+
+    plan = ColumnsPlan(handle(model), pa.string(), options=PredictOptions(batch_size=4))
+    batches = [
+        (pd.Series([Decimal("1.5"), None]), pd.Series([None, None])),
+        (pd.Series([Decimal("10.25")]), pd.Series(["x"])),
+    ]
+    assert predicted(batches, plan) == [["1.50 nan", "None nan"], ["10.25 x"]]

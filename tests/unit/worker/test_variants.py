@@ -62,3 +62,28 @@ def test_what_json_does_not_have_is_refused(value):
     """It is an error with the row, never another value."""
     with pytest.raises(OutputMismatchError, match="row 1"):
         to_predictions([1, value], 2, VARIANT)
+
+
+def test_times_are_text_whatever_their_unit():
+    """Nanoseconds of numpy are no bare numbers."""
+    times = np.array(["2020-01-01T00:00:00"], "datetime64[ns]")
+    for values in (times, list(times), [times], pa.array(times)):
+        (text,) = to_predictions(values, 1, VARIANT).to_pylist()
+        assert "2020-01-01T00:00:00" in text
+
+
+def test_arrow_data_becomes_variants_too():
+    """Records, maps and lists of Arrow, alone and inside of a struct."""
+    kind = pa.map_(pa.string(), pa.int64())
+    maps = pa.array([[("a", 1)]], kind)
+    assert to_predictions(maps, 1, VARIANT).to_pylist() == ['{"a": 1}']
+    records = pa.array([{"v": {"x": [1, None]}, "n": 1}])
+    wanted = pa.struct([("v", VARIANT), ("n", pa.int64())])
+    made = to_predictions(records, 1, wanted).to_pylist()
+    assert made == [{"v": '{"x": [1, null]}', "n": 1}]
+
+
+def test_half_of_a_surrogate_pair_is_no_text():
+    """It is refused here, where its row is known, and not by Spark."""
+    with pytest.raises(OutputMismatchError, match="variant"):
+        to_predictions(["\ud800"], 1, VARIANT)
