@@ -126,7 +126,7 @@ MIXED = pd.DataFrame(
     }
 )
 SEVERAL = failed("OutputMismatchError: The model returned the columns")
-ROWS_OFF = failed("OutputMismatchError: The model returned 2 predictions for a batch of 3 rows")
+ROWS_OFF = failed("OutputShapeError: The model returned 2 predictions for a batch of 3 rows")
 
 OUTPUTS = [
     *(
@@ -446,7 +446,7 @@ OUTPUTS = [
         "too many",
         "double",
         given([1.0] * 4),
-        failed(OUTPUT + "The model returned 4 predictions for a batch of 3 rows"),
+        failed("OutputShapeError: The model returned 4 predictions for a batch of 3 rows"),
         failed("OUTPUT_EXCEEDS_INPUT_ROWS"),
         row="1.5; C21",
     ),
@@ -454,7 +454,7 @@ OUTPUTS = [
         "too few, then too many",
         "long",
         lambda x: [0, 1, 2] if 0 in set(x.iloc[:, 0]) else [3],
-        failed(OUTPUT + "The model returned 3 predictions for a batch of 2 rows"),
+        failed("OutputShapeError: The model returned 3 predictions for a batch of 2 rows"),
         failed("OUTPUT_EXCEEDS_INPUT_ROWS"),
         row="C21",
         frame=Frame("id long", [(0,), (1,), (2,), (3,)]),
