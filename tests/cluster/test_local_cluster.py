@@ -11,7 +11,7 @@ import json, sys, warnings
 warnings.simplefilter("ignore")
 from scorecast.spark.session import start_session
 import scorecast
-model, people = sys.argv[1:]
+model, people, configured = sys.argv[1:]
 spark = start_session(
     master="local-cluster[2,1,1024]",
     conf={"spark.ui.enabled": "false", "spark.sql.execution.arrow.maxRecordsPerBatch": "32"},
@@ -40,16 +40,54 @@ other = df.select("id", again(*df.columns).alias("p")).orderBy("id").toPandas()[
 frame = scorecast.predict_frame(df, model).orderBy("id").toPandas()["prediction"].tolist()
 seen = spark.range(32, numPartitions=32).mapInArrow(
     probe, "worker string, pid long, loads long, copies long").distinct().collect()
-print(json.dumps({"column": column, "other": other, "frame": frame,
+tuned = scorecast.spark_udf(spark, configured, "string", model_config={"limit": 7},
+                            extra_env={"SCORECAST_TEST_CLUSTER": "there"})
+config = sorted({row.p for row in df.select(tuned("id").alias("p")).collect()})
+print(json.dumps({"column": column, "other": other, "frame": frame, "config": config,
                   "seen": [row.asDict() for row in seen]}))
 spark.stop()
 """
 
 
+MLMODEL = """
+flavors:
+  python_function:
+    loader_module: configured_loader
+    code: code
+    data: data
+    config: {limit: 1}
+"""
+
+LOADER = """
+import os
+
+class Model:
+    def __init__(self, config):
+        self.text = f"{config['limit']} {os.environ.get('SCORECAST_TEST_CLUSTER')}"
+
+    def predict(self, data):
+        return [self.text] * len(data)
+
+def _load_pyfunc(path, model_config=None):
+    return Model(model_config)
+"""
+
+
 @pytest.fixture(scope="module")
-def answers(run_python, people_file, churn_model):
+def configured(tmp_path_factory):
+    """Give a model of a loader module that predicts its configuration and a variable."""
+    path = tmp_path_factory.mktemp("configured") / "model"
+    (path / "code").mkdir(parents=True)
+    (path / "data").write_text("")
+    (path / "MLmodel").write_text(MLMODEL)
+    (path / "code" / "configured_loader.py").write_text(LOADER)
+    return path
+
+
+@pytest.fixture(scope="module")
+def answers(run_python, people_file, churn_model, configured):
     """Run all fronts on two executors; give what they answered and what workers counted."""
-    done = run_python(CODE, str(churn_model), str(people_file))
+    done = run_python(CODE, str(churn_model), str(people_file), str(configured))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -73,3 +111,8 @@ def test_one_load_per_worker_and_one_copy_per_executor(answers):
         seen["worker"] for seen in answers["seen"]
     }
     assert {seen["copies"] for seen in answers["seen"]} == {1}
+
+
+def test_configuration_and_environment_reach_the_executors(answers):
+    """Both are there when the model loads in another process (MLflow loses model_config there)."""
+    assert answers["config"] == ["7 there"]

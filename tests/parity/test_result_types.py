@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from parity_cases import INFERRED, READ, result_type_by_mlflow, result_type_by_ours
 
@@ -23,6 +25,16 @@ def test_read(spark, saved, text):
     ours = result_type_by_ours(spark, path, text)
     assert ours == result_type_by_mlflow(spark, path, text)
     assert not ours.startswith("error")
+
+
+def test_parameters():
+    """5.1: MLflow's parameters are all there but the one that only Databricks has a use for."""
+    from mlflow.pyfunc import spark_udf
+
+    theirs = list(inspect.signature(spark_udf).parameters)
+    ours = list(inspect.signature(scorecast.spark_udf).parameters)
+    assert set(theirs) - set(ours) == {"prebuilt_env_uri"}
+    assert ours[:3] == theirs[:3]
 
 
 def test_metadata(spark, saved):
