@@ -94,11 +94,12 @@ def test_batches_may_be_taken_together_whose_types_differ(handle):
     """Decimals of another precision, and text that is missing at first."""
 
     def model(data):
-        return [f"{left} {right}" for left, right in zip(data["0"], data["1"], strict=True)]
+        texts = data["1"].fillna("none")  # which is None in pandas 2 and NaN in pandas 3
+        return [f"{left} {right}" for left, right in zip(data["0"], texts, strict=True)]
 
     plan = ColumnsPlan(handle(model), pa.string(), options=PredictOptions(batch_size=4))
     batches = [
         (pd.Series([Decimal("1.5"), None]), pd.Series([None, None])),
         (pd.Series([Decimal("10.25")]), pd.Series(["x"])),
     ]
-    assert predicted(batches, plan) == [["1.50 nan", "None nan"], ["10.25 x"]]
+    assert predicted(batches, plan) == [["1.50 none", "None none"], ["10.25 x"]]
