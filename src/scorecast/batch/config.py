@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
 from scorecast.errors import ConfigError
+from scorecast.worker.options import PredictOptions
 
-Mode: TypeAlias = Literal["error", "overwrite"]
+Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
+JobOnError: TypeAlias = Literal["fail", "null", "quarantine"]
+OnCorrupt: TypeAlias = Literal["fail", "skip"]
 
-_PATHS = ("model_uri", "input", "output")
+TABLE = "table"
+"""Input format of a table of the session's catalog."""
+
+_CHOICES: tuple[tuple[str, Any], ...] = (
+    ("mode", Mode),
+    ("on_error", JobOnError),
+    ("on_corrupt", OnCorrupt),
+)
+# What decides neither which rows are in the output nor what is predicted for them.
+_NOT_IN_KEY = {
+    "model_uri",
+    "input",
+    "output",
+    "mode",
+    "incremental",
+    "force",
+    "units",
+    "max_errors",
+    "max_error_rate",
+    "batch_timeout",
+    "keep_replaced",
+}
+_SECRET = ("password", "secret", "token", "credential", "key", "url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,47 +45,139 @@ class BatchPredictConfig:
 
     Attributes:
         model_uri: Path or URI of a model directory.
-        input: Path of the parquet data to predict on, as Spark reads it.
-        output: Path of the parquet directory to write.
+        input: Paths of the data to predict on, as Spark reads it, globs included; or the name of
+            a table.
+        output: Path of the parquet directory to publish.
+        input_format: ``parquet``, ``csv``, ``json``, ``orc``, ``table`` or any source of Spark.
+        input_options: Options of the source. csv is read with header and inferred types, csv and
+            json with ``mode=FAILFAST``, unless they say otherwise.
+        where: SQL condition that rows must meet. Spark evaluates it with the rights of the job, so
+            it must come from whoever may run the job.
+        on_corrupt: ``"fail"``, or ``"skip"`` to leave out files that cannot be read and say which.
         result_type: Type of a prediction as DDL text; None takes it from the outputs that the
             model declares.
         output_column: Name of the column with the predictions.
         columns: Columns to predict on when their names differ from the model's inputs: by
             position. None matches by name.
         keep: ``"all"``, ``"none"`` or the names of the input columns to keep in the output.
-        where: SQL condition that rows must meet. Spark evaluates it with the rights of the job, so
-            it must come from whoever may run the job.
-        mode: ``"error"`` refuses an output that exists, ``"overwrite"`` replaces it once the new
-            one is complete.
+        partition_by: Kept columns by which the output is partitioned, in the layout of Hive.
+        mode: ``"error"`` refuses an output that exists, ``"overwrite"`` replaces it, ``"append"``
+            adds to it, ``"overwrite-partitions"`` replaces the partitions that the new rows are in.
+        incremental: Whether to predict only on input files that the output does not hold yet.
+        force: Whether to run although the same job is published already.
+        on_error: What becomes of rows that the model fails on: ``"fail"`` ends the job,
+            ``"null"`` makes their prediction NULL, ``"quarantine"`` puts them aside.
+        max_errors: Rows that may fail; with neither limit, none may.
+        max_error_rate: Share of the rows that may fail, from 0 to 1; both limits hold where both
+            are given.
+        isolate: Whether failing rows are found one by one (``"row"``), or a batch with one fails
+            as a whole (``"batch"``).
+        batch_size: Rows of one call of the model; None takes the batches of Spark.
+        batch_timeout: Seconds that one call of the model may take; None for any.
+        params: Inference params that the model declares.
+        model_config: Overrides single keys of the configuration stored with the model.
+        extra_env: Environment variables that the model sees while it loads and predicts.
+        nan_as_null: Whether NaN in predictions becomes NULL.
+        model_output: Which column of the model's output to take.
+        nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
+        units: Parts of the input that are committed and resumed one by one, at most one per file;
+            None decides by size.
+        keep_replaced: Hours that a replaced output is kept for those who still read it.
 
     Raises:
         ConfigError: Values are wrong; lists every problem.
     """
 
     model_uri: str
-    input: str
+    input: str | Path | Sequence[str | Path]
     output: str
+    input_format: str = "parquet"
+    input_options: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    on_corrupt: OnCorrupt = "fail"
     result_type: str | None = None
     output_column: str = "prediction"
     columns: tuple[str, ...] | None = None
     keep: str | tuple[str, ...] = "all"
-    where: str | None = None
+    partition_by: tuple[str, ...] = ()
     mode: Mode = "error"
+    incremental: bool = False
+    force: bool = False
+    on_error: JobOnError = "fail"
+    max_errors: int | None = None
+    max_error_rate: float | None = None
+    isolate: Literal["row", "batch"] = "row"
+    batch_size: int | None = None
+    batch_timeout: float | None = None
+    params: Mapping[str, Any] | None = None
+    model_config: Mapping[str, Any] | None = None
+    extra_env: Mapping[str, str] = field(default_factory=dict)
+    nan_as_null: bool = False
+    model_output: str | None = None
+    nullable_integers: bool = False
+    units: int | None = None
+    keep_replaced: float = 24.0
 
     def __post_init__(self) -> None:
-        for name in _PATHS:
-            # Paths are welcome; from here on they are text, as on the command line.
+        # Paths are welcome; from here on they are text, as on the command line.
+        for name in ("model_uri", "output"):
             object.__setattr__(self, name, str(getattr(self, name)))
+        object.__setattr__(self, "input", self.inputs)
+        if problems := [*self._of_values(), *self._of_combinations()]:
+            raise ConfigError.from_problems("batch job options", problems)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of the input, or the name of its table."""
+        given = (self.input,) if isinstance(self.input, str | Path) else tuple(self.input)
+        return tuple(str(path) for path in given)
+
+    @property
+    def predict_options(self) -> PredictOptions:
+        """How tasks predict."""
+        on_error: Literal["fail", "struct"] = "fail" if self.on_error == "fail" else "struct"
+        return PredictOptions(
+            on_error=on_error,
+            isolate=self.isolate,
+            batch_size=self.batch_size,
+            nan_as_null=self.nan_as_null,
+            model_output=self.model_output,
+            nullable_integers=self.nullable_integers,
+            extra_env=self.extra_env,
+            error_class=on_error == "struct",
+        )
+
+    def key_options(self) -> dict[str, Any]:
+        """Give the options that decide what is in the output."""
+        return {name: value for name, value in self._values().items() if name not in _NOT_IN_KEY}
+
+    def shown_options(self) -> dict[str, Any]:
+        """Give all options as they may be shown: values that may be secret are not in it."""
+        shown = self._values()
+        for name in ("input_options", "model_config", "extra_env"):
+            shown[name] = _hidden(shown[name], always=name == "extra_env")
+        return shown
+
+    def _values(self) -> dict[str, Any]:
+        return {member.name: getattr(self, member.name) for member in fields(self)}
+
+    def _of_values(self) -> list[str]:
         problems = [
             f"{name} is empty"
-            for name in (*_PATHS, "output_column")
+            for name in ("model_uri", "output", "output_column", "input_format")
             if not getattr(self, name).strip()
         ]
-        columns: object = self.columns  # callers without a type checker pass a text
-        if isinstance(columns, str):
-            problems.append(f'columns is the text "{columns}", expected a tuple of names')
-        if self.mode not in get_args(Mode):
-            problems.append(f'mode is "{self.mode}", expected one of {", ".join(get_args(Mode))}')
+        if not self.inputs or not all(path.strip() for path in self.inputs):
+            problems.append("input is empty")
+        for name, choices in _CHOICES:
+            if (value := getattr(self, name)) not in get_args(choices):
+                expected = ", ".join(get_args(choices))
+                problems.append(f'{name} is "{value}", expected one of {expected}')
+        problems += [
+            f'{name} is the text "{value}", expected a tuple of names'
+            for name in ("columns", "partition_by")
+            if isinstance(value := getattr(self, name), str)  # from callers without a type checker
+        ]
         if self.columns is not None and not self.columns:
             problems.append("columns names no column; leave it out to match columns by name")
         if isinstance(self.keep, str) and self.keep and self.keep not in ("all", "none"):
@@ -69,5 +188,43 @@ class BatchPredictConfig:
             problems.append('keep names no column; use "none" to keep none')
         if self.where is not None and not self.where.strip():
             problems.append("where is empty; leave it out to take all rows")
-        if problems:
-            raise ConfigError.from_problems("batch job options", problems)
+        return [*problems, *self._of_numbers()]
+
+    def _of_numbers(self) -> list[str]:
+        problems = []
+        if self.max_errors is not None and self.max_errors < 0:
+            problems.append(f"max_errors is {self.max_errors}, expected 0 or more")
+        if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
+            problems.append(f"max_error_rate is {self.max_error_rate}, expected 0 to 1")
+        if self.batch_timeout is not None and not self.batch_timeout > 0:
+            problems.append(f"batch_timeout is {self.batch_timeout}, expected seconds above 0")
+        if self.units is not None and self.units < 1:
+            problems.append(f"units is {self.units}, expected 1 or more")
+        if not self.keep_replaced >= 0:
+            problems.append(f"keep_replaced is {self.keep_replaced}, expected hours, 0 or more")
+        return [*problems, *self.predict_options.problems()]
+
+    def _of_combinations(self) -> list[str]:
+        problems = []
+        if self.on_error == "fail" and (self.max_errors or self.max_error_rate):
+            problems.append(
+                'max_errors and max_error_rate need on_error="null" or "quarantine": with "fail" '
+                "the first row that fails ends the job"
+            )
+        if self.mode == "overwrite-partitions" and not self.partition_by:
+            problems.append('mode "overwrite-partitions" needs partition_by')
+        if self.incremental and self.mode not in ("error", "append"):
+            problems.append(f'incremental adds to the output, which mode "{self.mode}" does not')
+        if self.input_format == TABLE and len(self.inputs) != 1:
+            problems.append(f"input names {len(self.inputs)} tables, expected one")
+        return problems
+
+
+def _hidden(values: Mapping[str, Any] | None, *, always: bool) -> dict[str, Any] | None:
+    """Replace values that may be secret by stars."""
+    if values is None:
+        return None
+    return {
+        name: "***" if always or any(word in name.casefold() for word in _SECRET) else value
+        for name, value in values.items()
+    }

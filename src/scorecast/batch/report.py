@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from scorecast.batch.manifest import Counters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """The outcome of a batch job that published its output.
+    """The outcome of a batch job that published its output, or found it published already.
 
     Attributes:
-        rows_in: Rows that reached the model, after `where`.
-        rows_out: Rows in the published output.
+        counters: Rows of the run, see `Counters`.
+        rows_out: Rows in the published output, those of earlier runs included that it keeps.
         seconds: Wall time from the first check to the published output.
         model_uri: Model URI as asked for.
         resolved_uri: What it stood for.
         model_digest: Digest of the model's files.
         result_type: Spark type of a prediction, as DDL text.
         output: Path of the published output.
+        run_id: Run that published it.
+        job_key: What the job does, see `scorecast.batch.key`.
+        already_published: Whether the output was there already, so that nothing was predicted.
+        units: Units of work, and how many of them an earlier try had done.
+        skipped: Input files that were left out because ``on_corrupt="skip"`` asked for it.
     """
 
-    rows_in: int
+    counters: Counters
     rows_out: int
     seconds: float
     model_uri: str
@@ -28,22 +35,51 @@ class RunReport:
     model_digest: str
     result_type: str
     output: str
+    run_id: str
+    job_key: str
+    already_published: bool = False
+    units: int = 1
+    resumed_units: int = 0
+    skipped: tuple[str, ...] = field(default=())
+
+    @property
+    def rows_in(self) -> int:
+        """Rows that reached the model."""
+        return self.counters.rows_in
+
+    @property
+    def rows_quarantined(self) -> int:
+        """Rows in the quarantine."""
+        return self.counters.rows_quarantined
 
     @property
     def rows_per_second(self) -> float:
         """Rows per second of wall time."""
-        return self.rows_out / self.seconds if self.seconds else 0.0
+        return self.rows_in / self.seconds if self.seconds else 0.0
 
     def summary(self) -> str:
         """Give the report as a few lines of text."""
-        lines = {
-            "rows in": f"{self.rows_in:,}",
-            "rows out": f"{self.rows_out:,}",
-            "seconds": f"{self.seconds:.1f}",
-            "rows/s": f"{self.rows_per_second:,.0f}",
+        counters = self.counters
+        lines = {"rows in": f"{counters.rows_in:,}"}
+        if counters.rows_filtered_out:
+            lines["left out"] = f"{counters.rows_filtered_out:,} by the condition"
+        if counters.rows_quarantined:
+            lines["quarantined"] = f"{counters.rows_quarantined:,}"
+        elif counters.rows_failed:
+            lines["failed"] = f"{counters.rows_failed:,}, with a NULL prediction"
+        lines["rows out"] = f"{self.rows_out:,}"
+        if self.already_published:
+            lines["published"] = "already, by the same job; nothing was predicted"
+        else:
+            lines["seconds"] = f"{self.seconds:.1f}"
+            lines["rows/s"] = f"{self.rows_per_second:,.0f}"
+        if self.resumed_units:
+            lines["resumed"] = f"{self.resumed_units} of {self.units} units were done already"
+        lines |= {
             "model": self.model_uri,
             "digest": self.model_digest,
             "prediction": self.result_type,
             "output": self.output,
         }
-        return "\n".join(f"{name:<11}{value}" for name, value in lines.items())
+        lines |= {f"skipped {i}": path for i, path in enumerate(self.skipped, start=1)}
+        return "\n".join(f"{name:<12}{value}" for name, value in lines.items())

@@ -1,38 +1,52 @@
-"""Run the batch job: read, predict, write, count, publish."""
+"""Run the batch job: check, plan, predict by units, reconcile, publish. Driver only."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from pyspark.sql import Observation
-from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
-
-from scorecast.batch.config import BatchPredictConfig
-from scorecast.batch.report import RunReport
-from scorecast.batch.sink import check_output, count_rows, refuse_overlap, staged
-from scorecast.batch.source import read_input
-from scorecast.errors import (
-    InputDataError,
-    ModelPredictError,
-    OutputError,
-    OutputMismatchError,
-    ScorecastError,
+from scorecast.batch.assemble import assemble, check_columns, empty_part
+from scorecast.batch.collect import collect, remove_staging
+from scorecast.batch.config import TABLE, BatchPredictConfig
+from scorecast.batch.describe import model_record, package_versions, spark_settings
+from scorecast.batch.engines.spark import Job, plan_job, plan_tasks, run_tasks
+from scorecast.batch.failures import classified
+from scorecast.batch.footers import Corrupt
+from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
+from scorecast.batch.key import job_key
+from scorecast.batch.manifest import Counters, Manifest, Run
+from scorecast.batch.output import (
+    Output,
+    check_mode,
+    exists,
+    locked,
+    open_output,
+    output_error,
 )
-from scorecast.spark.failures import error_in_worker, reason
-from scorecast.spark.frame import apply_plan, plan_frame
-from scorecast.spark.prepare import check_model
-from scorecast.spark.versions import can_observe, condition_of, failed_in_input
-from scorecast.worker.options import PredictOptions
+from scorecast.batch.overlap import refuse_overlap
+from scorecast.batch.plan import Plan, Unit, read_plan, split_units
+from scorecast.batch.publish import (
+    Published,
+    Step,
+    publish_directory,
+    publish_pointer,
+    published,
+    recover,
+)
+from scorecast.batch.report import RunReport
+from scorecast.batch.units import UnitOutcome, UnitRecord, UnitWork, committed, run_units
+from scorecast.batch.verify import damages
+from scorecast.errors import OutputDamagedError, OutputError, TooManyErrorsError
+from scorecast.spark.frame import FramePlan, plan_frame
+from scorecast.spark.prepare import CheckedModel, check_model
+from scorecast.worker.handle import ModelHandle
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
-
-
-_WRITE_FAILED = "TASK_WRITE_FAILED"
-_PYTHON_FAILED = ("PYTHON_EXCEPTION", "UDF_")
+    from pyspark.sql import SparkSession
 
 
 def batch_predict(
@@ -40,7 +54,8 @@ def batch_predict(
 ) -> RunReport:
     """Predict on all rows of the input and publish the predictions, or publish nothing.
 
-    Runs on the driver, once per job. The session is used as it is and never stopped.
+    Runs on the driver, once per job. The session is used as it is and never stopped. The same job
+    run again does nothing; run again after it died, it goes on with what was done.
 
     Args:
         spark: A classic or Connect session.
@@ -54,100 +69,343 @@ def batch_predict(
         ScorecastError: Any class of it: the job could not be done and says why; the output is as
             it was before.
     """
-    started = time.monotonic()
-    check_output(config.output, config.input, config.mode)
+    return run_job(spark, config, preflight=preflight, step=lambda _name: None)
+
+
+def run_job(
+    spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
+) -> RunReport:
+    """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
+    clock = _Clock()
+    output = open_output(config.output)
+    check_mode(output, config.mode, incremental=config.incremental)
+    if config.input_format != TABLE:
+        refuse_overlap(config.output, "input", config.inputs)
     model = check_model(
         spark,
         config.model_uri,
         result_type=config.result_type,
-        params=None,
-        model_config=None,
-        options=PredictOptions(),
+        params=config.params,
+        model_config=config.model_config,
+        options=config.predict_options,
     )
-    refuse_overlap(config.output, "model", str(model.resolved.fetched.directory))
-    df = read_input(spark, config.input, config.where)
-    plan = plan_frame(
-        df.schema,
+    refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
+    inputs = open_inputs(spark, config)
+    refuse_overlap(config.output, "input", inputs.source.files)
+    frame = plan_frame(
+        inputs.source.df.schema,
         model,
         output_column=config.output_column,
         keep=config.keep,
         columns=config.columns,
     )
-    handle = model.ship(spark, preflight=preflight)
-    entering, counted = _observed(df)
-    leaving, predicted = _observed(apply_plan(counted, plan, handle))
-    with staged(config.output, config.mode) as path:
-        _write(predicted, config, path)
-        # Connect tells no counts in Spark 3, and in 4.0 none but the last of a job that writes.
-        rows_in, rows_out = _rows(entering), _rows(leaving)
-        rows_in = df.count() if rows_in is None else rows_in
-        rows_out = spark.read.parquet(path).count() if rows_out is None else rows_out
-        _check_rows(rows_in, rows_out, count_rows(path))
-    return RunReport(
+    job = plan_job(
+        spark,
+        inputs.source.df,
+        frame,
+        partition_by=config.partition_by,
+        quarantine=config.on_error == "quarantine",
+    )
+    run_id = uuid.uuid4().hex
+    with locked(output, run_id):
+        try:
+            return _Run(spark, config, output, model, frame, job, step, clock, preflight).do(
+                inputs, run_id
+            )
+        except OSError as error:
+            raise output_error(config.output, "Cannot write", error) from error
+
+
+@dataclass(slots=True)
+class _Clock:
+    started: float = field(default_factory=time.monotonic)
+    started_at: str = field(default_factory=lambda: _now())
+    phases: dict[str, float] = field(default_factory=dict)
+    _last: float = 0.0
+
+    def lap(self, phase: str) -> None:
+        seconds = time.monotonic() - self.started
+        self.phases[phase] = round(seconds - self._last, 3)
+        self._last = seconds
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+@dataclass(slots=True)
+class _Run:
+    spark: SparkSession
+    config: BatchPredictConfig
+    output: Output
+    model: CheckedModel
+    frame: FramePlan
+    job: Job
+    step: Step
+    clock: _Clock
+    preflight: bool
+
+    def do(self, inputs: Inputs, run_id: str) -> RunReport:
+        """Do the job, with the output locked."""
+        config, output = self.config, self.output
+        self.step("run:recover")
+        if output.directories is not None:
+            recover(output.directories, output.layout)
+        base = published(output.store, output.layout)
+        if config.incremental:
+            inputs = inputs.without(_known(base))
+        key = job_key(
+            inputs=inputs.files,
+            model_digest=self.model.resolved.digest,
+            options={**config.key_options(), "time_zone": self.model.time_zone},
+            packages=package_versions(self.model),
+            repeatable=inputs.repeatable,
+        )
+        before = self._done_before(base, key, inputs)
+        if before is not None:
+            return before
+        inputs = inputs.checked(self.frame.columns)
+        self.clock.lap("check")
+        return self._publish(base, self._plan(key, run_id, inputs), inputs)
+
+    def _done_before(self, base: Published | None, key: str, inputs: Inputs) -> RunReport | None:
+        """Give the report of the published output if this very job has made it."""
+        config = self.config
+        if base is None:
+            return None
+        manifest = base.manifest
+        if manifest is not None and not config.force:
+            runs = manifest.runs if config.mode == "append" else manifest.runs[-1:]
+            same = next((run for run in runs if run.job_key == key), None)
+            if config.incremental and inputs.source.files and not inputs.files:
+                same = manifest.run
+            if same is not None:
+                if found := damages(self.output.store, self.output.layout, manifest, deep=False):
+                    message = (
+                        f'The output "{config.output}" is of this very job, but damaged: '
+                        f"{found[0]}. Run with --force --mode overwrite to make it again."
+                    )
+                    raise OutputDamagedError(message)
+                return self._report(manifest, same, already=True)
+        if config.mode == "error" and not config.incremental:
+            raise exists(config.output)
+        if config.mode in ("append", "overwrite-partitions") or config.incremental:
+            check_columns(self.output, base, self.job)
+        return None
+
+    def _plan(self, key: str, run_id: str, inputs: Inputs) -> Plan:
+        """Take up the plan of a dead run of the same job, or make one."""
+        store, layout = self.output.store, self.output.layout
+        self.step("run:plan")
+        for found in store.children(layout.runs) if not self.config.force else ():
+            data = store.read(layout.run(found, "plan.json"))
+            plan = None if data is None else read_plan(data)
+            if plan is not None and plan.job_key == key:
+                return plan
+        units = split_units(inputs.files, inputs.rows, self.config.units)
+        plan = Plan(run_id, key, self.clock.started_at, units)
+        store.create(layout.run(run_id, "plan.json"), plan.to_json())
+        return plan
+
+    def _publish(self, base: Published | None, plan: Plan, inputs: Inputs) -> RunReport:
+        store, layout = self.output.store, self.output.layout
+        keep_seconds = self.config.keep_replaced * 3600
+        held = store.is_alive(layout.lock) is not None
+        collect(store, layout, keep_seconds=keep_seconds, alive=plan.run_id, locked=held)
+        try:
+            records = self._predict(plan, inputs)
+            self.clock.lap("predict")
+            _refuse_rate(self.config, records)
+            self.step("run:compare-input")
+            refuse_changes(self.spark, self.config, inputs)
+            manifest, sources = self._manifest(base, plan, inputs, records)
+            if output := self.output.directories:
+                version = None if base is None else base.version
+                publish_directory(output, layout, manifest, sources, version, self.step)
+            else:
+                publish_pointer(store, layout, manifest, base, self.step)
+        except BaseException as error:
+            self._give_up(plan, error)
+            raise
+        self.step("run:clean")
+        remove_staging(store, layout, plan.run_id)
+        collect(store, layout, keep_seconds=keep_seconds, locked=held)
+        return self._report(manifest, manifest.run, already=False)
+
+    def _give_up(self, plan: Plan, error: BaseException) -> None:
+        """Keep what a later try can go on with; remove the rest, and all of it on a full disk."""
+        store, layout = self.output.store, self.output.layout
+        full = isinstance(error, OSError | OutputError)
+        if full or not store.children(layout.run(plan.run_id, "commits")):
+            store.remove(layout.run(plan.run_id))
+
+    def _predict(self, plan: Plan, inputs: Inputs) -> list[UnitRecord]:
+        store, layout, config = self.output.store, self.output.layout, self.config
+        done = committed(store, layout, plan.run_id, plan.units)
+        if len(done) == len(plan.units) or inputs.is_empty:
+            return done
+        handle = self.model.ship(self.spark, preflight=self.preflight)
+        self.clock.lap("ship")
+        allowed = _allowed(config, inputs)
+        work = UnitWork(
+            spark=self.spark,
+            store=store,
+            layout=layout,
+            run_id=plan.run_id,
+            predict=self._predictor(plan, inputs, handle, allowed),
+            filters=config.where is not None,
+            allowed=allowed,
+            step=self.step,
+        )
+        return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
+
+    def _predictor(
+        self, plan: Plan, inputs: Inputs, handle: ModelHandle, allowed: int | None
+    ) -> Callable[[Unit, str], UnitOutcome]:
+        job = self._with_budget(allowed)
+        store, layout, config = self.output.store, self.output.layout, self.config
+
+        def attempt(unit: Unit, folder: str, files: Sequence[str]) -> UnitOutcome:
+            rows, counted = inputs.rows_of(files, count=unit.rows is None)
+            df, tasks = plan_tasks(
+                job,
+                rows,
+                handle,
+                folder=folder,
+                notes=store.uri(layout.run(plan.run_id, "stops")),
+                unit=unit.name,
+                names=inputs.names(files),
+                has_row=inputs.source.has_row_index,
+                allowed=allowed,
+                batch_timeout=config.batch_timeout,
+            )
+            done = run_tasks(df, tasks)
+            return UnitOutcome(done, inputs.rows_read(files, done, counted()))
+
+        def predict(unit: Unit, folder: str) -> UnitOutcome:
+            files, skipped = list(unit.files), list[Corrupt]()
+            while True:
+                try:
+                    return replace(attempt(unit, folder, files), skipped=tuple(skipped))
+                except Exception as error:
+                    broken = inputs.broken_in(error, files)
+                    if broken is None or len(files) == 1:
+                        raise classified(error, config) from error
+                    files.remove(broken.path)
+                    skipped.append(broken)
+
+        return predict
+
+    def _with_budget(self, allowed: int | None) -> Job:
+        options = replace(self.model.options, max_errors=allowed)
+        model = replace(self.model, options=options)
+        return replace(self.job, frame=replace(self.frame, model=model))
+
+    def _manifest(
+        self, base: Published | None, plan: Plan, inputs: Inputs, records: Sequence[UnitRecord]
+    ) -> tuple[Manifest, Mapping[str, str]]:
+        config = self.config
+        if not any(record.files for record in records):
+            records = [*records, empty_part(self.output, self.job, plan.run_id)]
+        run = Run(
+            run_id=plan.run_id,
+            job_key=plan.job_key,
+            mode="append" if config.incremental else config.mode,
+            started_at=plan.started_at,
+            published_at=_now(),
+            base_version=None if base is None else base.version,
+            model=model_record(self.model, config.model_uri),
+            options=config.shown_options(),
+            packages=package_versions(self.model),
+            spark_conf=spark_settings(self.spark),
+            counters=_counters(records, inputs),
+            units=[_unit_record(record) for record in records],
+            skipped=[asdict(file) for file in _skipped(inputs, records)],
+            seconds={**self.clock.phases, "total": round(self.clock.seconds, 3)},
+        )
+        left_out = {file.path for file in _skipped(inputs, records)}
+        files = [file for file in inputs.files if file.path not in left_out]
+        return assemble(self.output, base, self.job, run, records, files)
+
+    def _report(self, manifest: Manifest, run: Run, *, already: bool) -> RunReport:
+        return RunReport(
+            counters=run.counters,
+            rows_out=manifest.rows,
+            seconds=self.clock.seconds,
+            model_uri=self.config.model_uri,
+            resolved_uri=self.model.resolved.fetched.resolved_uri,
+            model_digest=self.model.resolved.digest,
+            result_type=self.model.result_type.simpleString(),
+            output=self.config.output,
+            run_id=run.run_id,
+            job_key=run.job_key,
+            already_published=already,
+            units=len(run.units),
+            resumed_units=0 if already else sum(bool(unit["resumed"]) for unit in run.units),
+            skipped=tuple(file["path"] for file in run.skipped),
+        )
+
+
+def _allowed(config: BatchPredictConfig, inputs: Inputs) -> int | None:
+    """Give how many rows may fail; None where it takes the number of rows to tell."""
+    if config.on_error == "fail" or (config.max_errors is None and config.max_error_rate is None):
+        return 0
+    limits = [] if config.max_errors is None else [config.max_errors]
+    if config.max_error_rate is not None and inputs.total_rows is not None:
+        limits.append(int(config.max_error_rate * inputs.total_rows))
+    return min(limits, default=None)
+
+
+def _refuse_rate(config: BatchPredictConfig, records: Sequence[UnitRecord]) -> None:
+    """Hold the share of rows that failed against the limit, now that all rows are counted."""
+    failed = sum(record.rows_failed for record in records)
+    rows = sum(record.rows_in for record in records)
+    if config.max_error_rate is not None and failed > config.max_error_rate * rows:
+        message = (
+            f"The model failed on {failed} of {rows} rows, and a share of {config.max_error_rate} "
+            "is allowed. Nothing was published. Allow more with max_error_rate, or mend the rows."
+        )
+        raise TooManyErrorsError(message)
+
+
+def _counters(records: Sequence[UnitRecord], inputs: Inputs) -> Counters:
+    rows_in = sum(record.rows_in for record in records)
+    known = [record.rows_read for record in records]
+    read = None if None in known else sum(rows for rows in known if rows is not None)
+    if inputs.is_empty:
+        read = 0
+    quarantined = sum(file.rows for record in records for file in record.quarantine)
+    return Counters(
+        rows_read=read,
+        rows_filtered_out=None if read is None else read - rows_in,
         rows_in=rows_in,
-        rows_out=rows_out,
-        seconds=time.monotonic() - started,
-        model_uri=config.model_uri,
-        resolved_uri=model.resolved.fetched.resolved_uri,
-        model_digest=model.resolved.digest,
-        result_type=model.result_type.simpleString(),
-        output=config.output,
+        rows_predicted=rows_in - quarantined,
+        rows_quarantined=quarantined,
+        rows_failed=sum(record.rows_failed for record in records),
+        n_null=sum(record.n_null for record in records),
+        n_nan=sum(record.n_nan for record in records),
+        n_inf=sum(record.n_inf for record in records),
     )
 
 
-def _observed(df: DataFrame) -> tuple[Observation | None, DataFrame]:
-    """Let the job that runs a frame count its rows, where Spark can."""
-    if not can_observe(df.sparkSession):
-        return None, df
-    seen = Observation()
-    return seen, df.observe(seen, F.count(F.lit(1)).alias("rows"))
+def _unit_record(record: UnitRecord) -> dict[str, Any]:
+    return {
+        "unit": record.unit,
+        "rows_in": record.rows_in,
+        "rows_failed": record.rows_failed,
+        "tasks": record.tasks,
+        "seconds": record.seconds,
+        "resumed": record.resumed,
+    }
 
 
-def _rows(seen: Observation | None) -> int | None:
-    rows = None if seen is None else seen.get.get("rows")
-    return None if rows is None else int(rows)
+def _skipped(inputs: Inputs, records: Sequence[UnitRecord]) -> list[Corrupt]:
+    return [*inputs.skipped, *(file for record in records for file in record.skipped)]
 
 
-def _write(df: DataFrame, config: BatchPredictConfig, path: str) -> None:
-    try:
-        df.write.mode("error").parquet(path)
-    except (PySparkException, Py4JError) as error:
-        ours = error_in_worker(error)
-        if ours is not None:
-            raise ours from error
-        raise _classified(error, config) from error
+def _known(base: Published | None) -> Sequence[Any]:
+    return () if base is None or base.manifest is None else base.manifest.inputs
 
 
-def _classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
-    """Tell by the words of Spark whether reading, predicting or writing failed."""
-    text = str(error)
-    if "FAILED_READ_FILE" in text:
-        return InputDataError(f'Spark could not read the input "{config.input}": {reason(error)}')
-    if "Python worker exited unexpectedly" in text:
-        return ModelPredictError(
-            "A Python worker was killed while it predicted: by the system for its memory, or by a "
-            "crash in native code of the model. Give executors more memory outside the JVM "
-            "(spark.executor.memoryOverhead), or smaller batches "
-            "(spark.sql.execution.arrow.maxRecordsPerBatch)."
-        )
-    condition = condition_of(error)
-    if condition is not None and condition.startswith(_PYTHON_FAILED):
-        trace = text.rpartition("Traceback (most recent call last)")[2].partition("\n\tat ")[0]
-        last = [line for line in trace.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
-        return ModelPredictError(f"A Python worker failed: {last.strip()}")
-    unwritten = condition is None or condition.startswith(_WRITE_FAILED)
-    if failed_in_input(error) or not unwritten:
-        # Apart from that, Spark evaluates nothing on rows but the condition of the job.
-        return InputDataError(f'Spark could not read the input "{config.input}": {reason(error)}')
-    return OutputError(f'Spark could not write the output "{config.output}": {reason(error)}')
-
-
-def _check_rows(rows_in: int, rows_out: int, in_files: int | None) -> None:
-    found = {rows_in, rows_out} | ({in_files} if in_files is not None else set())
-    if len(found) > 1:
-        message = (
-            f"Rows were lost or added: {rows_in} entered the model, {rows_out} left it, "
-            f"{in_files} are in the files. Nothing was published. Run again; if it happens again, "
-            "the storage or the session is faulty."
-        )
-        raise OutputMismatchError(message)
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

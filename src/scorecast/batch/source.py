@@ -1,67 +1,268 @@
-"""Read the rows to predict on. Driver only; nothing is read before a task runs."""
+"""Open the rows to predict on. Driver only; no row is read, but for the types of csv and json."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
+from pyspark.sql import types as st
 
-from scorecast.errors import ConfigError, InputDataError
-from scorecast.spark.failures import reason
+from scorecast.batch.file_names import file_names, shown_raw, spellings
+from scorecast.batch.repeatable import is_repeatable
+from scorecast.batch.source_errors import corrupt_file_of, quiet, reason_of
+from scorecast.errors import ConfigError, InputDataError, did_you_mean
 from scorecast.spark.versions import condition_of
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+
+__all__ = [
+    "InputOptions",
+    "Source",
+    "corrupt_file_of",
+    "file_names",
+    "filtered",
+    "is_repeatable",
+    "only_files",
+    "open_source",
+]
+
+_TABLE = "table"
+_FILES = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text", "xml")
+
+# So that Spark leaves no file out, whatever the session says.
+_COMPLETE = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
+# So that what cannot be read is an error, never NULL or another column's value. Spark checks the
+# fields of a line only where it parses all of them, and headers only where they need not be first.
+_DEFAULTS: dict[str, dict[str, str]] = {
+    "csv": {
+        "header": "true",
+        "inferSchema": "true",
+        "mode": "FAILFAST",
+        "columnPruning": "false",
+        "enforceSchema": "false",
+    },
+    "json": {"mode": "FAILFAST"},
+    "parquet": {"parquet.page.verify-checksum.enabled": "true"},
+}
 
 
-# Spark says it in the text of a nested exception of Java only.
-_NOT_PARQUET = re.compile(r"(\S+) is not a Parquet file")
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """What a user asks to read.
+
+    Attributes:
+        paths: Paths and globs, as Spark takes them; or one name of a table.
+        format: ``parquet``, ``csv``, ``json``, ``orc``, ``table`` or any source of Spark.
+        options: Options of the source; they win over the defaults of scorecast.
+        where: SQL condition that rows must meet; `open_source` does not apply it.
+    """
+
+    paths: tuple[str, ...]
+    format: str = "parquet"
+    options: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
 
 
-def read_input(spark: SparkSession, path: str, where: str | None) -> DataFrame:
-    """Give the rows of the parquet data at `path` that meet `where`.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that can be read.
+
+    Attributes:
+        df: All rows, before any condition.
+        files: URIs of the files that the rows are in, as Spark lists them, sorted; empty when the
+            rows are not those of files alone.
+        has_positions: Whether ``_metadata.file_path`` says which file a row comes from.
+        has_row_index: Whether ``_metadata.row_index`` says which row of it.
+        reads: URIs of all files that Spark reads for them: `files`, or those below a view.
+    """
+
+    df: DataFrame
+    files: tuple[str, ...]
+    has_positions: bool
+    has_row_index: bool
+    reads: tuple[str, ...]
+
+
+def open_source(spark: SparkSession, options: InputOptions) -> Source:
+    """Open an input.
+
+    Args:
+        spark: A classic or Connect session.
+        options: What to read.
 
     Raises:
-        InputDataError: There is no parquet data at `path`.
-        ConfigError: `where` is not a condition on the columns of the data.
+        InputDataError: There is nothing to read, or it has no columns that can be told apart.
+        ConfigError: Options would leave files out in silence.
     """
+    given = {name.casefold(): value for name, value in options.options.items()}
+    for name in _COMPLETE:
+        if given.get(name.casefold(), "false").strip().lower() != "false":
+            message = (
+                f"The input option {name} leaves files out in silence. Leave it out; --on-corrupt "
+                "skip leaves out files that cannot be read, and says which."
+            )
+            raise ConfigError(message)
+    reader = _reader(spark, options, given)
     try:
-        df = spark.read.parquet(path)
-        names = ", ".join(df.columns)
+        df = _opened(reader, options)
+        names = list(df.columns)
+        files = tuple(sorted(df.inputFiles()))
     except (PySparkException, Py4JError) as error:
-        message = (
-            f'Cannot read the input "{path}": {_reason(error)} Give the path of a parquet file, or '
-            "of a directory that holds parquet files."
-        )
-        raise InputDataError(message) from error
+        raise _not_opened(spark, options, error) from error
+    _check(options, names, files)
+    if options.format.casefold() == "csv" and "enforceschema" not in given:
+        df = _with_headers(reader, options, df, given, files)
+    positions = _positions(df) if files else ()
+    by_file = "file_path" in positions
+    return Source(df, files if by_file else (), by_file, "row_index" in positions, files)
+
+
+def filtered(df: DataFrame, where: str | None) -> DataFrame:
+    """Give the rows that meet a condition.
+
+    Args:
+        df: The rows.
+        where: SQL text; None for all rows.
+
+    Raises:
+        ConfigError: It is not a condition on the columns of the data.
+    """
     if where is None:
         return df
     try:
-        filtered = df.filter(where)
-        filtered.schema  # noqa: B018 - Connect analyses on this access, classic has done so before
+        with quiet():
+            found = df.filter(where)
+            found.schema  # noqa: B018 - Connect analyses on this access, classic has done so before
     except PySparkException as error:
+        names = ", ".join(df.columns)
         message = (
-            f'Cannot use where="{where}": {_reason(error)} The columns of the input are: {names}.'
+            f'Cannot use where="{where}": {reason_of(error)} The columns of the input are: {names}.'
         )
         raise ConfigError(message) from error
-    return filtered
+    return found
 
 
-def _reason(error: Exception) -> str:
-    text = reason(error)
-    broken = _NOT_PARQUET.search(str(error))
-    if broken is not None:
-        return f'"{broken[1]}" is not a parquet file.'
-    if "(TIMESTAMP(NANOS" in str(error):
-        return (
-            "it holds times in nanoseconds, which Spark does not read from parquet. Write it with "
-            'microseconds, in pandas with to_parquet(..., coerce_timestamps="us").'
+def only_files(source: Source, files: Sequence[str]) -> DataFrame:
+    """Give the rows of some files; Spark then opens no others.
+
+    Args:
+        source: The input.
+        files: Of `source.files`.
+    """
+    if set(files) == set(source.files):
+        return source.df
+    paths = [spelling for uri in files for spelling in spellings(uri)]
+    return source.df.where(F.col("_metadata.file_path").isin(paths))
+
+
+def _reader(
+    spark: SparkSession, options: InputOptions, given: Mapping[str, str]
+) -> DataFrameReader:
+    kind = options.format.casefold()
+    defaults = {**_DEFAULTS.get(kind, {})}
+    if kind == _TABLE or kind in _FILES:
+        defaults.update(_COMPLETE)
+    added = {name: value for name, value in defaults.items() if name.casefold() not in given}
+    return spark.read.options(**{**added, **options.options})
+
+
+def _opened(reader: DataFrameReader, options: InputOptions) -> DataFrame:
+    if options.format.casefold() == _TABLE:
+        if len(options.paths) != 1:
+            message = f"The input is {len(options.paths)} tables, expected the name of one."
+            raise ConfigError(message)
+        return reader.table(options.paths[0])
+    paths = list(options.paths)
+    found = reader.format(options.format)
+    if not paths:
+        return found.load()
+    return found.load(paths[0] if len(paths) == 1 else paths)
+
+
+def _check(options: InputOptions, names: list[str], files: tuple[str, ...]) -> None:
+    what = _named(options)
+    if options.format.casefold() in _FILES and not files:
+        message = f"{what} holds no files, but for hidden ones, whose names begin with _ or a dot."
+        raise InputDataError(message)
+    if not names:
+        message = f"{what} has no columns. Give data that has some, with a header if it is csv."
+        raise InputDataError(message)
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.casefold(), name)) != name or names.count(name) > 1:
+            message = (
+                f'{what} has the columns "{other}" and "{name}", and Spark does not tell case. '
+                "Rename one of them."
+            )
+            raise InputDataError(message)
+
+
+def _with_headers(
+    reader: DataFrameReader,
+    options: InputOptions,
+    df: DataFrame,
+    given: Mapping[str, str],
+    files: tuple[str, ...],
+) -> DataFrame:
+    """Deal with names that Spark has made up, which no header can match."""
+    if given.get("header", "true").strip().lower() != "true":
+        return df
+    if len(files) == 1:
+        return _opened(reader.schema(df.schema).option("enforceSchema", "true"), options)
+    nameless = [at + 1 for at, name in enumerate(df.columns) if name == f"_c{at}"]
+    if nameless:
+        message = (
+            f"Column {nameless[0]} of {_named(options)} has no name in the header, so that files "
+            "cannot be matched by names. Name it; or, if all files have the same columns in the "
+            "same order, add --input-option enforceSchema=true."
         )
-    condition = condition_of(error)
-    if condition == "PATH_NOT_FOUND":
-        return "the path does not exist."
-    if condition == "UNABLE_TO_INFER_SCHEMA":
-        return "it holds no parquet files."
-    return text if text.endswith((".", "?")) else f"{text}."
+        raise InputDataError(message)
+    return df
+
+
+def _positions(df: DataFrame) -> tuple[str, ...]:
+    """Give the members of Spark's hidden column on files, none where there is no such column."""
+    if any(name.casefold() == "_metadata" for name in df.columns):
+        return ()
+    try:
+        with quiet():
+            kind = df.select("_metadata").schema[0].dataType
+    except PySparkException:
+        return ()
+    return tuple(kind.fieldNames()) if isinstance(kind, st.StructType) else ()
+
+
+def _named(options: InputOptions) -> str:
+    word = "table" if options.format.casefold() == _TABLE else "input"
+    return f'The {word} "{", ".join(shown_raw(path) for path in options.paths)}"'
+
+
+def _not_opened(spark: SparkSession, options: InputOptions, error: Exception) -> InputDataError:
+    condition, named = condition_of(error), _named(options)
+    if options.format.casefold() == _TABLE and condition == "TABLE_OR_VIEW_NOT_FOUND":
+        name = options.paths[0]
+        return InputDataError(f"{named} does not exist.{_similar_table(spark, name)}")
+    text = reason_of(error)
+    advice = ""
+    if options.format == "parquet":
+        advice = (
+            " Give the path of a parquet file, or of a directory that holds parquet files; "
+            "--input-format says what else it is."
+        )
+    return InputDataError(f"Cannot read {named[0].lower()}{named[1:]}: {text}{advice}")
+
+
+def _similar_table(spark: SparkSession, name: str) -> str:
+    database, _, table = name.replace("`", "").rpartition(".")
+    try:
+        with quiet():
+            found = spark.catalog.listTables(database or None)
+    except (PySparkException, Py4JError):
+        return ""
+    dot = f"{database}." if database else ""
+    return did_you_mean(dot + table, [dot + item.name for item in found])

@@ -25,6 +25,7 @@ MODEL = 4
 PREDICTION = 5
 OUTPUT = 6
 ENVIRONMENT = 7
+SKIPPED = 8
 
 # The first class that fits decides.
 _CODES: tuple[tuple[type[ScorecastError], int], ...] = (

@@ -21,6 +21,7 @@ _COMMANDS = {
     "doctor": "doctor",
     "java-home": "java_home",
     "predict": "predict",
+    "verify": "verify",
 }
 
 

@@ -9,10 +9,21 @@ import click
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is written and where it may be: type and name of predictions, kept columns, mode."""
+    """Add what is written: type and name of predictions, kept columns."""
     for option in reversed(_OUTPUT_OPTIONS):
         command = option(command)
     return command
+
+
+def mode_option(*modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give the option that says what to do when the output exists; the first is the default."""
+    return click.option(
+        "--mode",
+        type=click.Choice(modes),
+        default=modes[0],
+        show_default=True,
+        help="What to do when the output exists.",
+    )
 
 
 _OUTPUT_OPTIONS = (
@@ -34,12 +45,5 @@ _OUTPUT_OPTIONS = (
         show_default=True,
         metavar="all|none|A,B,...",
         help="Input columns to keep in the output.",
-    ),
-    click.option(
-        "--mode",
-        type=click.Choice(["error", "overwrite"]),
-        default="error",
-        show_default=True,
-        help="What to do when the output exists.",
     ),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from scorecast.cli.options import output_options
+from scorecast.cli.options import mode_option, output_options
 
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
@@ -36,6 +36,7 @@ Examples, after `make demo`:
     help="Format to write. Default: that of the output's name; csv on stdout.",
 )
 @output_options
+@mode_option("error", "overwrite")
 def command(  # noqa: PLR0913 - one argument per option
     model_uri: str,
     input: Path,  # noqa: A002 - the name of the argument

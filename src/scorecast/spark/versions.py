@@ -6,6 +6,8 @@ Driver only. The one place that asks which version runs.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyspark
@@ -92,3 +94,23 @@ def add_python_file(spark: SparkSession, path: str) -> None:
         spark.sparkContext.addPyFile(path)
     else:
         spark.addArtifact(path, pyfile=True)
+
+
+@contextmanager
+def tagged(spark: SparkSession, tag: str) -> Iterator[None]:
+    """Give a tag to all jobs that this thread starts in the block, by which they can be ended."""
+    connect = is_connect(spark)
+    # A classic session knows tags by thread, its context for all threads.
+    (spark.addTag if connect else spark.sparkContext.addJobTag)(tag)
+    try:
+        yield
+    finally:
+        (spark.removeTag if connect else spark.sparkContext.removeJobTag)(tag)
+
+
+def cancel_tagged(spark: SparkSession, tag: str) -> None:
+    """End the jobs that have a tag, from any thread."""
+    if is_connect(spark):
+        spark.interruptTag(tag)
+    else:
+        spark.sparkContext.cancelJobsWithTag(tag)

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from scorecast.errors import ModelPredictError, OutputShapeError, PredictionError
+from scorecast.errors import (
+    ModelPredictError,
+    OutputShapeError,
+    PredictionError,
+    TooManyErrorsError,
+)
 
 Predict = Callable[[pa.RecordBatch], pa.Array]
 
@@ -33,7 +38,12 @@ class Isolated:
 
 
 def isolate_rows(
-    batch: pa.RecordBatch, predict: Predict, result: pa.DataType, *, did_well: bool = False
+    batch: pa.RecordBatch,
+    predict: Predict,
+    result: pa.DataType,
+    *,
+    did_well: bool = False,
+    at_most: int | None = None,
 ) -> Isolated:
     """Predict a batch, and find the rows that fail. Runs wherever a model predicts.
 
@@ -46,12 +56,14 @@ def isolate_rows(
         result: Type of a prediction.
         did_well: Whether the model did well on other rows before, so that a batch of a few rows
             that all fail, as the last one of a task may be, does not show that it is broken.
+        at_most: Rows that may fail; None for all but one.
 
     Raises:
         ModelPredictError: Every row fails.
+        TooManyErrorsError: More rows fail than may.
         OutputShapeError: The predictions are not one per row.
     """
-    search = _Search(batch, predict, result, few_may_fail=did_well)
+    search = _Search(batch, predict, result, few_may_fail=did_well, at_most=at_most)
     return Isolated(pa.concat_arrays(search.run()), search.errors)
 
 
@@ -67,12 +79,21 @@ def isolate_batch(batch: pa.RecordBatch, predict: Predict, result: pa.DataType) 
         )
 
 
+def too_many_errors(found: int, allowed: int, last: str) -> TooManyErrorsError:
+    """Say that more rows failed than a job allows; `last` is what went wrong with one of them."""
+    return TooManyErrorsError(
+        f"The model failed on {found} rows or more, and {allowed} are allowed. Allow more with "
+        f"max_errors or max_error_rate, or mend the rows. One of the errors: {last}"
+    )
+
+
 @dataclass(slots=True)
 class _Search:
     batch: pa.RecordBatch
     predict: Predict
     result: pa.DataType
     few_may_fail: bool
+    at_most: int | None
     errors: dict[int, PredictionError] = field(default_factory=dict)
     calls: int = 0
     some_did_well: bool = False
@@ -83,7 +104,7 @@ class _Search:
             return [whole]
         rows = self.batch.num_rows
         if rows == 1:
-            self.errors[0] = whole
+            self._failed(0, whole)
             parts = [pa.nulls(1, self.result)]
         else:
             parts = list(self._halves(0, rows))
@@ -110,7 +131,7 @@ class _Search:
                 yield found
                 return True
             if stop - start == 1:
-                self.errors[start] = found
+                self._failed(start, found)
                 self._refuse_hopeless(found)
                 yield pa.nulls(1, self.result)
                 return False
@@ -125,6 +146,11 @@ class _Search:
             raise
         except PredictionError as error:
             return error
+
+    def _failed(self, row: int, error: PredictionError) -> None:
+        self.errors[row] = error
+        if self.at_most is not None and len(self.errors) > self.at_most:
+            raise too_many_errors(len(self.errors), self.at_most, str(error)) from error
 
     def _refuse_hopeless(self, error: PredictionError) -> None:
         """Stop early when rows taken from all over the batch fail as well."""

@@ -30,6 +30,8 @@ class PredictOptions:
         nullable_integers: Whether integer and boolean inputs reach the model as pandas' nullable
             types even where the signature requires them.
         extra_env: Environment variables during loading and predicting.
+        max_errors: Rows of one batch that may fail before no more are looked for; None for all.
+        error_class: Whether ``struct`` has the class of the error as a third field.
     """
 
     on_error: OnError = "fail"
@@ -39,6 +41,8 @@ class PredictOptions:
     model_output: str | None = None
     nullable_integers: bool = False
     extra_env: Mapping[str, str] = field(default_factory=dict)
+    max_errors: int | None = None
+    error_class: bool = False
 
     def problems(self) -> list[str]:
         """Name what is wrong, one text each. Runs on the driver."""

@@ -16,7 +16,7 @@ from scorecast.worker.environment import environment
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
 from scorecast.worker.inputs import ModelInput, to_model_input
-from scorecast.worker.isolate import isolate_batch, isolate_rows
+from scorecast.worker.isolate import Isolated, Predict, isolate_batch, isolate_rows
 from scorecast.worker.options import PredictOptions
 from scorecast.worker.outputs import nan_as_null, to_predictions
 from scorecast.worker.rebatch import rebatched
@@ -52,15 +52,21 @@ def output_type(result: pa.DataType, options: PredictOptions) -> pa.DataType:
     stored = stored_type(result)
     if options.on_error != "struct":
         return stored
-    return pa.struct([("result", stored), ("error", pa.string())])
+    kind = [("error_class", pa.string())] if options.error_class else []
+    return pa.struct([("result", stored), ("error", pa.string()), *kind])
 
 
 def predict_batches(
-    batches: Iterable[pa.RecordBatch], plan: PredictPlan
+    batches: Iterable[pa.RecordBatch], plan: PredictPlan, once: Predict | None = None
 ) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
     """Predict batch by batch. Runs in a Python worker, once per task, or locally.
 
     The model is opened at the first batch that has rows, so a task without rows loads nothing.
+
+    Args:
+        batches: Batches with the columns of the plan.
+        plan: What to predict.
+        once: Calls the model on a batch; None does so in this process, see `predict_once`.
 
     Yields:
         Each batch as it came with its predictions: as many as rows, in their order, of the type
@@ -76,7 +82,7 @@ def predict_batches(
 
     def predict(batch: pa.RecordBatch) -> pa.Array:
         nonlocal did_well
-        made = predict_batch(batch, plan, did_well=did_well)
+        made = predict_batch(batch, plan, did_well=did_well, once=once)
         did_well = did_well or batch.num_rows > 0
         return made
 
@@ -87,38 +93,62 @@ def predict_batches(
         yield batch, predict(batch)
 
 
-def predict_batch(batch: pa.RecordBatch, plan: PredictPlan, *, did_well: bool = False) -> pa.Array:
+def predict_batch(
+    batch: pa.RecordBatch, plan: PredictPlan, *, did_well: bool = False, once: Predict | None = None
+) -> pa.Array:
     """Predict one batch, with one call of the model or, where rows fail, some more.
 
     Args:
         batch: The rows.
         plan: What to predict.
         did_well: Whether the model did well on rows of the task before.
+        once: Calls the model on a batch; None does so in this process.
     """
     options = plan.options
     if batch.num_rows == 0:
         return pa.nulls(0, plan.output)
-    with environment(options.extra_env):
-        predictor = plan.handle.open(options.extra_env)
 
-        def predict(part: pa.RecordBatch) -> pa.Array:
-            return _predict(predictor, part, plan)
+    def predict(part: pa.RecordBatch) -> pa.Array:
+        return predict_once(part, plan) if once is None else once(part)
 
-        if options.on_error == "fail":
-            return predict(batch)
-        result = stored_type(plan.result)
-        isolated = (
-            isolate_rows(batch, predict, result, did_well=did_well)
-            if options.isolate == "row"
-            else isolate_batch(batch, predict, result)
-        )
+    if options.on_error == "fail":
+        return predict(batch)
+    result = stored_type(plan.result)
+    isolated = (
+        isolate_rows(batch, predict, result, did_well=did_well, at_most=options.max_errors)
+        if options.isolate == "row"
+        else isolate_batch(batch, predict, result)
+    )
     if options.on_error == "null":
         return isolated.predictions
-    texts: list[str | None] = [None] * batch.num_rows
+    return _with_errors(isolated, plan.output)
+
+
+def open_model(plan: PredictPlan) -> None:
+    """Load the model into this process, unless it is here."""
+    with environment(plan.options.extra_env):
+        plan.handle.open(plan.options.extra_env)
+
+
+def predict_once(batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:
+    """Predict one batch with one call of the model, in this process, whatever `on_error` says.
+
+    Raises:
+        PredictionError: See `predict_batches`.
+    """
+    options = plan.options
+    with environment(options.extra_env):
+        return _predict(plan.handle.open(options.extra_env), batch, plan)
+
+
+def _with_errors(isolated: Isolated, kind: pa.DataType) -> pa.Array:
+    rows = len(isolated.predictions)
+    texts: list[str | None] = [None] * rows
+    classes: list[str | None] = [None] * rows
     for row, error in isolated.errors.items():
-        texts[row] = one_line(error)
-    errors = pa.array(texts, pa.string())
-    return pa.StructArray.from_arrays([isolated.predictions, errors], fields=list(plan.output))
+        texts[row], classes[row] = one_line(error), type(error).__name__
+    columns = [isolated.predictions, pa.array(texts, pa.string()), pa.array(classes, pa.string())]
+    return pa.StructArray.from_arrays(columns[: kind.num_fields], fields=list(kind))
 
 
 def _predict(predictor: Predictor, batch: pa.RecordBatch, plan: PredictPlan) -> pa.Array:

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from scorecast.batch import renames
-from scorecast.batch.renames import exchange, move_onto_nothing
+from scorecast.batch.stores import renames
+from scorecast.batch.stores.renames import exchange, move_onto_nothing
 
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="renameat2 is of Linux")
 

@@ -32,7 +32,12 @@ def move_onto_nothing(source: Path, target: Path) -> None:
             raise
         if target.exists() or target.is_symlink():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
-        source.rename(target)
+        try:
+            source.rename(target)
+        except OSError as late:  # it has appeared since
+            if late.errno not in (errno.ENOTEMPTY, errno.ENOTDIR):
+                raise
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from late
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -1,0 +1,76 @@
+"""What a manifest says about the world of a run: packages, settings, model. Driver only."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from scorecast import __version__
+from scorecast.models.load import flavor_of
+from scorecast.models.signature_json import dump_signature
+from scorecast.spark.prepare import CheckedModel
+from scorecast.spark.versions import is_connect
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_PACKAGES = ("pyspark", "pyarrow", "pandas", "numpy", "mlflow", "mlflow-skinny")
+# As Spark's own spark.redaction.regex, and a little more.
+_SECRET = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
+_SHOWN = re.compile(
+    r"spark\.(master|app\.id|submit\.deployMode|executor\.(cores|instances|memory|memoryOverhead)"
+    r"|driver\.memory|task\.(cpus|maxFailures)|speculation|default\.parallelism"
+    r"|hadoop\.mapreduce\.fileoutputcommitter\..*|python\..*|sql\..*)$"
+)
+
+
+def package_versions(model: CheckedModel) -> dict[str, str]:
+    """Give the versions of what predicts, on the driver."""
+    flavor = flavor_of(model.resolved.info)
+    versions = {"scorecast": __version__, "python": platform.python_version()}
+    return versions | _installed([*_PACKAGES, *flavor.packages])
+
+
+def _installed(names: Iterable[str]) -> dict[str, str]:
+    found = {}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def spark_settings(spark: SparkSession) -> dict[str, str]:
+    """Give the settings of a session that decide how a job runs, without secrets."""
+    settings = {"spark.version": spark.version}
+    if is_connect(spark):
+        names = ("spark.sql.session.timeZone", "spark.sql.execution.arrow.maxRecordsPerBatch")
+        given = {name: str(spark.conf.get(name, "")) for name in names}
+    else:
+        given = dict(spark.sparkContext.getConf().getAll())
+        given["spark.sql.session.timeZone"] = str(spark.conf.get("spark.sql.session.timeZone"))
+    settings |= {name: value for name, value in given.items() if _SHOWN.match(name)}
+    return {
+        name: "***" if _SECRET.search(name) or _SECRET.search(value) else value
+        for name, value in sorted(settings.items())
+    }
+
+
+def model_record(model: CheckedModel, uri: str) -> dict[str, Any]:
+    """Give who the model is."""
+    info = model.resolved.info
+    signature = info.signature
+    return {
+        "uri": uri,
+        "resolved_uri": model.resolved.fetched.resolved_uri,
+        "digest": model.resolved.digest,
+        "flavor": flavor_of(info).name,
+        "run_id": info.run_id,
+        "model_id": info.model_id,
+        "signature": None if signature is None else dump_signature(signature),
+        "result_type": model.result_type.simpleString(),
+    }

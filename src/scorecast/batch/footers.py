@@ -1,0 +1,166 @@
+"""Footers of parquet files: broken files, rows, and columns that differ between files.
+
+Driver only, once per job, before anything is predicted. One or two small reads per file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from scorecast.batch.drift import drift_between, spark_schema
+from scorecast.batch.file_names import at_most_five, local_file, shown
+from scorecast.batch.snapshot import on_stores
+from scorecast.errors import InputDataError, one_line
+
+_THREADS = 16
+_MAGIC = b"PAR1"
+_ENCRYPTED = b"PARE"
+# The magic at both ends, and the length of the footer.
+_SMALLEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What the footer of a file says.
+
+    Attributes:
+        path: The file as it was given.
+        rows: Number of rows.
+        schema: Columns, with the types that Spark gives them: strings are ``string`` however they
+            are stored, INT96 is a timestamp with a zone.
+    """
+
+    path: str
+    rows: int
+    schema: pa.Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupt:
+    """A file that cannot be read.
+
+    Attributes:
+        path: The file as it was given.
+        reason: What is wrong with it, without a full stop.
+    """
+
+    path: str
+    reason: str
+
+
+def read_footers(files: Sequence[str]) -> tuple[list[Footer], list[Corrupt]]:
+    """Read the footers of parquet files, in threads.
+
+    Args:
+        files: Paths or URIs as Spark lists them.
+
+    Returns:
+        The footers, and the files that have none that can be read, each in the order given.
+
+    Raises:
+        InputDataError: The store of a file cannot be reached.
+    """
+    places: dict[str, tuple[Any, str]] = {}
+    remote = [uri for uri in files if local_file(uri) is None]
+    for filesystem, there in on_stores(remote):
+        places.update((uri, (filesystem, path)) for uri, path in there)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = list(pool.map(lambda uri: _read(uri, places.get(uri)), files))
+    # Thousands of files mostly have the same columns: keep one schema for all of them.
+    kept: dict[pa.Schema, pa.Schema] = {}
+    footers = [
+        Footer(item.path, item.rows, kept.setdefault(item.schema, item.schema))
+        for item in found
+        if isinstance(item, Footer)
+    ]
+    return footers, [item for item in found if isinstance(item, Corrupt)]
+
+
+def drift(footers: Sequence[Footer], needed: Sequence[str]) -> list[str]:
+    """Say where files differ from the first one in columns that a job needs.
+
+    The first file by path is the one that Spark takes the columns from. See
+    `scorecast.batch.drift` for the types that may differ.
+
+    Args:
+        footers: Footers of all files.
+        needed: Names of columns; those in no file at all are columns of directories.
+
+    Returns:
+        One text for each file and column, at most five, then how many more.
+    """
+    ordered = sorted(footers, key=lambda footer: shown(footer.path))
+    return at_most_five(drift_between([(shown(f.path), f.schema) for f in ordered], needed))
+
+
+def corrupt_error(found: Sequence[Corrupt]) -> InputDataError:
+    """Build the error for files that cannot be read."""
+    lines = "\n".join(
+        f"  - {line}" for line in at_most_five([f"{shown(c.path)}: {c.reason}" for c in found])
+    )
+    files = "1 input file" if len(found) == 1 else f"{len(found):,} input files"
+    return InputDataError(
+        f"{files} cannot be read as parquet:\n{lines}\nNothing was predicted and nothing was "
+        "published. Write them again, or leave them out with --on-corrupt skip."
+    )
+
+
+def _read(uri: str, place: tuple[Any, str] | None) -> Footer | Corrupt:
+    try:
+        return _read_local(uri) if place is None else _read_remote(uri, *place)
+    except FileNotFoundError:
+        return Corrupt(uri, "the file is gone")
+    except PermissionError:
+        return Corrupt(uri, "it may not be read")
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return Corrupt(uri, f"its footer cannot be read: {one_line(error).rstrip('.')}")
+
+
+def _read_local(uri: str) -> Footer | Corrupt:
+    path = local_file(uri) or uri
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        ends = os.pread(descriptor, 4, 0), os.pread(descriptor, 8, max(size - 8, 0))
+    finally:
+        os.close(descriptor)
+    if broken := _broken_ends(size, *ends):
+        return Corrupt(uri, broken)
+    return _footer(uri, pq.read_metadata(path))
+
+
+def _read_remote(uri: str, filesystem: Any, path: str) -> Footer | Corrupt:
+    with filesystem.open_input_file(path) as file:
+        size = file.size()
+        ends = (file.read_at(4, 0), file.read_at(8, size - 8)) if size >= _SMALLEST else (b"", b"")
+        if broken := _broken_ends(size, *ends):
+            return Corrupt(uri, broken)
+        return _footer(uri, pq.read_metadata(file))
+
+
+def _broken_ends(size: int, head: bytes, tail: bytes) -> str | None:
+    if size == 0:
+        return "it is empty (0 bytes)"
+    if size >= _SMALLEST and tail.endswith(_ENCRYPTED):
+        return "its footer is encrypted"
+    if size < _SMALLEST or (head != _MAGIC and not tail.endswith(_MAGIC)):
+        return f'it is not a parquet file ("PAR1" is missing at both ends of {size:,} bytes)'
+    if not tail.endswith(_MAGIC):
+        return f'it is cut off ("PAR1" is missing at the end of {size:,} bytes)'
+    if head != _MAGIC:
+        return 'its beginning is overwritten ("PAR1" is missing at the start)'
+    length = int.from_bytes(tail[:4], "little")
+    if length > size - _SMALLEST:
+        return f"its footer claims {length:,} bytes, and the file has {size:,}"
+    return None
+
+
+def _footer(uri: str, metadata: Any) -> Footer:
+    return Footer(uri, metadata.num_rows, spark_schema(metadata))

@@ -1,0 +1,224 @@
+"""The input of a job: the rows as Spark reads them, and the files that they come from. Driver only.
+
+The files are looked at three times: when the job starts, where their names, sizes and times decide
+what job this is; before anything is predicted, where the footers of parquet files tell broken
+files, other columns and the number of rows; and before the output is published, where nothing may
+have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Observation
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
+
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.footers import Corrupt, corrupt_error, drift, read_footers
+from scorecast.batch.snapshot import InputFile, differences, take_snapshot
+from scorecast.batch.source import (
+    InputOptions,
+    Source,
+    corrupt_file_of,
+    file_names,
+    filtered,
+    is_repeatable,
+    only_files,
+    open_source,
+)
+from scorecast.errors import InputChangedError, InputDataError, InputMismatchError
+from scorecast.spark.failures import reason
+from scorecast.spark.versions import can_observe
+from scorecast.worker.task import TaskRecord
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_PARQUET = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a job reads.
+
+    Attributes:
+        source: The rows, before any condition.
+        listed: All files, as they were when the job started.
+        files: Those that the job predicts on.
+        where: Condition that rows must meet.
+        format: Format of the input.
+        skip_corrupt: Whether files that cannot be read are left out.
+        rows: Rows of each file, where their footers say so.
+        skipped: Files that are left out.
+    """
+
+    source: Source
+    listed: tuple[InputFile, ...]
+    files: tuple[InputFile, ...]
+    where: str | None
+    format: str
+    skip_corrupt: bool
+    rows: Mapping[str, int] | None = None
+    skipped: tuple[Corrupt, ...] = ()
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the same files give the same rows."""
+        return bool(self.listed) and is_repeatable(self.where)
+
+    @property
+    def total_rows(self) -> int | None:
+        """Rows of all files, before any condition, where they are known."""
+        return None if self.rows is None else sum(self.rows[file.path] for file in self.files)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are certainly no rows."""
+        return self.total_rows == 0
+
+    def without(self, known: Iterable[InputFile]) -> Inputs:
+        """Leave out the files that an output holds already.
+
+        Raises:
+            InputDataError: The input is not made of files, or a known file is another one now.
+        """
+        if not self.listed:
+            message = (
+                "incremental needs an input that is made of files, to tell those that are in the "
+                "output from new ones. Leave it out."
+            )
+            raise InputDataError(message)
+        before = {file.path: file for file in known}
+        changed = [file.path for file in self.files if before.get(file.path, file) != file]
+        if changed:
+            message = (
+                f"{len(changed)} input files were changed since they were predicted on: "
+                f"{', '.join(changed[:5])}. Their rows are in the output as they were. Predict on "
+                "everything again with --mode overwrite, or give changed files new names."
+            )
+            raise InputDataError(message)
+        return replace(self, files=tuple(f for f in self.files if f.path not in before))
+
+    def checked(self, columns: Sequence[str]) -> Inputs:
+        """Look at every file before anything is predicted.
+
+        Args:
+            columns: Columns that the job needs.
+
+        Raises:
+            InputDataError: Files are broken.
+            InputMismatchError: Files differ in columns that the job needs.
+        """
+        if self.format != _PARQUET or not self.files:
+            return self
+        footers, corrupt = read_footers([file.path for file in self.files])
+        if corrupt and not self.skip_corrupt:
+            raise corrupt_error(corrupt)
+        if found := drift(footers, columns):
+            lines = "\n".join(f"  - {problem}" for problem in found)
+            message = (
+                f"The files of the input differ in columns that the job needs:\n{lines}\n"
+                "Nothing was predicted. Write them with the same columns, or predict on them apart."
+            )
+            raise InputMismatchError(message)
+        rows = {footer.path: footer.rows for footer in footers}
+        good = tuple(file for file in self.files if file.path in rows)
+        return replace(self, files=good, rows=rows, skipped=tuple(corrupt))
+
+    def rows_of(
+        self, files: Sequence[str], *, count: bool
+    ) -> tuple[DataFrame, Callable[[], int | None]]:
+        """Give the rows of some files that meet the condition.
+
+        Args:
+            files: The files; none for an input that is not made of files.
+            count: Whether to count the rows before the condition, on the way.
+
+        Returns:
+            The rows, and what tells their number before the condition once they have been read;
+            None where Spark did not count them.
+        """
+        df = only_files(self.source, tuple(files)) if files else self.source.df
+        if self.where is None:
+            return df, lambda: None
+        if not count or not can_observe(df.sparkSession):
+            return filtered(df, self.where), lambda: None
+        seen = Observation()
+        rows = filtered(df.observe(seen, F.count(F.lit(1)).alias("rows")), self.where)
+        return rows, lambda: int(seen.get["rows"])
+
+    def rows_read(
+        self, files: Sequence[str], tasks: Sequence[TaskRecord], counted: int | None
+    ) -> int | None:
+        """Give the rows of some files before the condition; None where nobody has counted them."""
+        if self.rows is not None and files:
+            return sum(self.rows[path] for path in files)
+        return counted if self.where is not None else sum(task.rows_in for task in tasks)
+
+    def broken_in(self, error: Exception, files: Sequence[str]) -> Corrupt | None:
+        """Give the file that an error of Spark says is broken, if such files are left out."""
+        found = corrupt_file_of(error) if self.skip_corrupt else None
+        if found is None:
+            return None
+        shown = {name: path for path in files for name in file_names((path,)).values()}
+        path = shown.get(found, found)
+        return Corrupt(path, reason(error)) if path in files else None
+
+    def names(self, files: Sequence[str]) -> dict[str, str]:
+        """Give the path of each file as Spark spells it -> its path for people."""
+        return file_names(tuple(files)) if self.source.has_positions else {}
+
+
+def open_inputs(spark: SparkSession, config: BatchPredictConfig) -> Inputs:
+    """Look up what a job reads.
+
+    Raises:
+        InputDataError: There is nothing to read.
+        ConfigError: The condition or an option of the source is wrong.
+    """
+    source = open_source(spark, _options(config))
+    if config.where is not None:
+        filtered(source.df, config.where)
+    files = take_snapshot(source.files)
+    return Inputs(
+        source,
+        files,
+        files,
+        config.where,
+        config.input_format,
+        config.on_corrupt == "skip",
+    )
+
+
+def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inputs) -> None:
+    """Refuse an input that is not the one any more that the job started with.
+
+    Raises:
+        InputChangedError: Files were added, removed or changed.
+    """
+    if not inputs.listed:
+        return
+    try:
+        found = differences(
+            inputs.listed, take_snapshot(open_source(spark, _options(config)).files)
+        )
+    except InputDataError as error:
+        found = [str(error)]
+    if found:
+        message = (
+            f"The input changed while the job ran: {'; '.join(found)}. Nothing was published, "
+            "since rows of the old and of the new input would be mixed. Run again once it is "
+            "written."
+        )
+        raise InputChangedError(message)
+
+
+def _options(config: BatchPredictConfig) -> InputOptions:
+    return InputOptions(
+        paths=config.inputs,
+        format=config.input_format,
+        options=config.input_options,
+        where=config.where,
+    )
