@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import types as st
 
@@ -13,9 +17,14 @@ from scorecast.batch.manifest import Manifest
 from scorecast.batch.output import Output, open_output
 from scorecast.batch.publish import published
 from scorecast.errors import OutputError
+from scorecast.spark.types import to_arrow
+from scorecast.worker.reading import read_parts
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+# What Spark says of a store for which it has no jar.
+_NO_CONNECTOR = ("UnsupportedFileSystemException", "ClassNotFoundException")
 
 
 def read_predictions(spark: SparkSession, output: str) -> DataFrame:
@@ -23,8 +32,8 @@ def read_predictions(spark: SparkSession, output: str) -> DataFrame:
 
     The frame holds that version's own files, so that it can be read to its end although a job
     replaces the output meanwhile, for as long as replaced versions are kept (``keep_replaced``).
-    On a flat object store this is how an output is read; on other stores
-    ``spark.read.parquet(output)`` reads the same rows.
+    On a flat object store this is how an output is read, by Python where Spark has no connector;
+    on other stores ``spark.read.parquet(output)`` reads the same rows.
 
     Args:
         spark: A session that can read the store.
@@ -40,6 +49,15 @@ def read_predictions(spark: SparkSession, output: str) -> DataFrame:
         raise OutputError(message)
     manifest = found.manifest
     root = _root(place, manifest)
+    try:
+        return _by_spark(spark, place, manifest, root)
+    except (PySparkException, Py4JError) as error:
+        if not any(words in str(error) for words in _NO_CONNECTOR):
+            raise
+    return _by_python(spark, place, manifest, root)
+
+
+def _by_spark(spark: SparkSession, place: Output, manifest: Manifest, root: str) -> DataFrame:
     schema = st.StructType.fromJson(dict(manifest.schema))
     # Partition columns are in the paths, below a directory that on flat stores differs by unit.
     groups: dict[str, list[str]] = defaultdict(list)
@@ -55,6 +73,22 @@ def read_predictions(spark: SparkSession, output: str) -> DataFrame:
         for base, files in groups.items()
     ]
     return reduce(DataFrame.unionByName, frames)
+
+
+def _by_python(spark: SparkSession, place: Output, manifest: Manifest, root: str) -> DataFrame:
+    """Let Python workers read the files, as they have written them."""
+    schema = st.StructType.fromJson(dict(manifest.schema))
+    zone = str(spark.conf.get("spark.sql.session.timeZone"))
+    arrow = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in schema])
+    by = manifest.partition_by
+    files = [(place.store.uri(f"{root}/{file.path}"),) for file in manifest.files]
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield from read_parts(batch.column(0).to_pylist(), arrow, by)
+
+    paths = spark.createDataFrame(files, "file string")
+    return paths.repartition(len(files), "file").mapInArrow(read, schema)
 
 
 def _root(place: Output, manifest: Manifest) -> str:

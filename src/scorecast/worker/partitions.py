@@ -12,7 +12,7 @@ from pyarrow import types as pt
 
 from scorecast.errors import OutputError, did_you_mean
 
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 # What Spark, like Hive, escapes in the name of a directory.
 _ESCAPED = {code: f"%{code:02X}" for code in (*range(1, 32), 127, *map(ord, "\"#%'*/:=?\\{[]^"))}
@@ -64,7 +64,7 @@ def partition_problems(schema: pa.Schema, partition_by: Sequence[str]) -> list[s
 
 def default_partition(names: Sequence[str]) -> str:
     """Give the directory of rows without partition values; empty for no columns."""
-    return "/".join(f"{_escaped(name)}={_NO_VALUE}" for name in names)
+    return "/".join(f"{_escaped(name)}={NO_VALUE}" for name in names)
 
 
 def split(columns: Sequence[tuple[str, pa.ChunkedArray]]) -> Iterator[tuple[str, pa.Array]]:
@@ -118,7 +118,7 @@ def _coded(name: str, values: pa.ChunkedArray) -> tuple[np.ndarray[Any, Any], li
             )
             raise OutputError(message)
         # NULL and the empty string share a directory.
-        directory = f"{_escaped(name)}={_escaped(text) or _NO_VALUE}"
+        directory = f"{_escaped(name)}={_escaped(text) or NO_VALUE}"
         translated.append(numbers.setdefault(directory, len(numbers)))
     codes = np.asarray(translated, dtype=np.int64)[encoded.indices.to_numpy(zero_copy_only=False)]
     return codes, list(numbers)

@@ -1,0 +1,110 @@
+"""The job with its output on an S3 server: workers write there, and no JVM connector is installed.
+
+The server is moto's, on loopback, with conditional writes as S3 has them.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from moto.server import ThreadedMotoServer
+
+import scorecast
+
+JOB = """
+import json, sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import boto3
+import scorecast
+from scorecast.batch.run import run_job
+from scorecast.batch.verify import verify
+from scorecast.spark.session import start_session
+
+model, source, output = sys.argv[1:]
+boto3.client("s3").create_bucket(Bucket="bucket")
+spark = start_session(master="local[2,4]", conf={"spark.ui.enabled": "false"}).spark
+spark.sparkContext.setLogLevel("OFF")
+
+
+def job(step=lambda name: None, **options):
+    config = {"model_uri": model, "input": source, "output": output} | options
+    return run_job(spark, scorecast.BatchPredictConfig(**config), preflight=True, step=step)
+
+
+def rows():
+    return [row.asDict() for row in scorecast.read_predictions(spark, output).collect()]
+
+
+def kind(work):
+    try:
+        work()
+    except scorecast.ScorecastError as error:
+        return type(error).__name__
+    return "published"
+
+
+told = {}
+first = job()
+told["first"] = rows()
+told["again"] = job().already_published
+told["exists"] = kind(lambda: job(where="id < 3"))
+frame = scorecast.read_predictions(spark, output)
+job(mode="append", where="id < 3", partition_by=())
+told["appended"] = len(rows())
+told["read before"] = frame.count()
+job(mode="overwrite", keep=("id", "plan"), partition_by=("plan",))
+told["partitioned"] = rows()
+told["damages"] = list(verify(output, deep=True).damages)
+# Both have seen the same version before either goes on.
+meet = Barrier(2)
+started = lambda name: meet.wait(60) if name == "run:plan" else None
+with ThreadPoolExecutor(2) as pool:
+    both = [
+        pool.submit(kind, lambda n=n: job(started, mode="overwrite", where=f"id < {n}"))
+        for n in (5, 6)
+    ]
+told["at once"] = sorted(future.result() for future in both)
+told["after"] = len(rows())
+print(json.dumps(told, default=str))
+spark.stop()
+"""
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """Run an S3 server on loopback; give the environment that leads to it."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        yield {
+            "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
+            "AWS_ACCESS_KEY_ID": "nobody",
+            "AWS_SECRET_ACCESS_KEY": "nothing",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+    finally:
+        server.stop()
+
+
+def test_the_job_publishes_to_s3(s3, run_python, people: pd.DataFrame, people_file, churn_model):
+    """Every mode gives complete versions there, and of two jobs at once one publishes."""
+    done = run_python(JOB, str(churn_model), str(people_file), "s3://bucket/jobs/out", **s3)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    expected = np.asarray(scorecast.load_model(churn_model).predict(people)).tolist()
+    got = sorted((row["id"], row["prediction"]) for row in told["first"])
+    assert got == sorted(zip(people["id"].tolist(), expected, strict=True))
+    assert told["again"] is True
+    assert told["exists"] == "OutputExistsError"
+    assert told["appended"] == len(people) + 3
+    assert told["read before"] == len(people)
+    plans = people["plan"].astype(object).where(people["plan"].notna(), None)
+    assert {row["id"]: row["plan"] for row in told["partitioned"]} == dict(
+        zip(people["id"].tolist(), plans.tolist(), strict=True)
+    )
+    assert told["damages"] == []
+    assert told["at once"] == ["OutputChangedError", "published"]
+    assert told["after"] in (5, 6)
