@@ -2,9 +2,9 @@
 
     python benchmarks/guards.py [REPEATS] [ROUNDS]
 
-Runs the job on the flights of `make demo` (build/demo) repeated REPEATS times (30 is 10 M rows), with
-the package as it is and with a copy of it whose guards are taken out, in turn, each run a process of
-its own. Prints seconds inside of the job and the ratio of each pair.
+Runs the job on the flights of `make demo` (build/demo) repeated REPEATS times (30 is 10 M rows),
+with the package as it is and with a copy of it whose guards are taken out, in turn, each run a
+process of its own. Prints seconds inside of the job and the ratio of each pair.
 """
 
 import json
@@ -24,11 +24,7 @@ FILES = 8
 
 # File, what is in it, and what stands there in the copy.
 GUARDS = (
-    (
-        "worker/tally.py",
-        "        nan, infinite = _special(predictions)\n",
-        "        nan = infinite = 0\n",
-    ),
+    ("worker/tally.py", "nan, infinite = _special(predictions)", "nan = infinite = 0"),
     ("worker/storage.py", "            self._hash.update(data)\n", ""),
     ("batch/units.py", "    _check(work, record)\n", ""),
     ("batch/inputs.py", "if self.source.has_positions else {}", "if False else {}"),
@@ -44,7 +40,8 @@ spark = start_session(master="local[2]", conf={"spark.ui.enabled": "false"}).spa
 spark.sparkContext.setLogLevel("ERROR")
 config = dict(model_uri=model, input=source, mode="overwrite", force=True, keep_replaced=0)
 # The first job warms up Java and loads the model into the workers.
-batch_predict(spark, BatchPredictConfig(output=output + "-warm", where="flight_id < 1000", **config))
+first = BatchPredictConfig(output=output + "-warm", where="flight_id < 1000", **config)
+batch_predict(spark, first)
 done = batch_predict(spark, BatchPredictConfig(output=output, **config))
 json.dump({"seconds": done.seconds, "rows": done.rows_out}, open(report, "w"))
 spark.stop()

@@ -18,8 +18,8 @@ def test_predicts_on_separate_executors(submit, people, people_file, proba_model
     assert np.stack(out["prediction"].to_list()).tobytes() == expected.tobytes()
     shown = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if line.strip())
     assert shown["digest"] == scorecast.inspect_model(proba_model).digest
-    assert "rows in    500" in done.stdout
-    assert "rows out   500" in done.stdout
+    assert "rows in     500" in done.stdout
+    assert "rows out    500" in done.stdout
 
 
 def test_a_failing_model_is_a_few_lines_and_exit_5(submit, people_file, tmp_path):

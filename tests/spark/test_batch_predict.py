@@ -217,7 +217,7 @@ def test_wrong_paths(spark, work, churn_model, people, capsys):
     assert "does not exist" in capsys.readouterr().err
     (work / "empty").mkdir()
     assert main([*model, *paths, str(work / "empty")]) == 3
-    assert "no files of this format" in capsys.readouterr().err
+    assert "no files of that form" in capsys.readouterr().err
     (work / "text.parquet").write_text("not parquet at all, but long enough to have a footer")
     assert main([*model, *paths, str(work / "text.parquet")]) == 3
     assert "text.parquet" in capsys.readouterr().err

@@ -150,14 +150,14 @@ def _reads_as(theirs: pa.DataType, ours: pa.DataType) -> bool:
         )
     if pt.is_null(ours):
         # Spark takes a column of nothing but NULL for one of int.
-        return theirs in (pa.int8(), pa.int16(), pa.int32())
-    return ours in _WIDER.get(theirs, ())
+        return bool(theirs in (pa.int8(), pa.int16(), pa.int32()))
+    return bool(ours in _WIDER.get(theirs, ()))
 
 
 def _part_reads_as(theirs: pa.DataType, ours: pa.DataType) -> bool:
     # Nothing but NULL has only been seen to be read right in whole columns.
     if pt.is_null(theirs) or pt.is_null(ours):
-        return theirs == ours
+        return bool(theirs == ours)
     return _reads_as(theirs, ours)
 
 

@@ -55,8 +55,8 @@ def _died(config: BatchPredictConfig) -> str:
     return (
         "A Python worker was killed while it predicted: by the system for its memory, or by a "
         f"crash in native code of the model{hung}. Let Spark try tasks again "
-        "(spark.task.maxFailures, or a master such as local[2,4]), so that another try can tell the "
-        "rows. Give executors "
+        "(spark.task.maxFailures, or a master such as local[2,4]), so that another try can tell "
+        "the rows. Give executors "
         "more memory outside the JVM (spark.executor.memoryOverhead), or smaller batches "
         "(--batch-size)."
     )

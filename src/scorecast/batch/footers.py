@@ -6,7 +6,7 @@ Driver only, once per job, before anything is predicted. One or two small reads 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +24,8 @@ _MAGIC = b"PAR1"
 _ENCRYPTED = b"PARE"
 # The magic at both ends, and the length of the footer.
 _SMALLEST = 12
+# Most footers are smaller, and come with the first read.
+_TAIL = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,33 +126,43 @@ def _read(uri: str, place: tuple[Any, str] | None) -> Footer | Corrupt:
 
 
 def _read_local(uri: str) -> Footer | Corrupt:
-    path = local_file(uri) or uri
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(local_file(uri) or uri, os.O_RDONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        ends = os.pread(descriptor, 4, 0), os.pread(descriptor, 8, max(size - 8, 0))
+        return _read_ends(uri, size, lambda count, at: os.pread(descriptor, count, at))
     finally:
         os.close(descriptor)
-    if broken := _broken_ends(size, *ends):
-        return Corrupt(uri, broken)
-    return _footer(uri, pq.read_metadata(path))
 
 
 def _read_remote(uri: str, filesystem: Any, path: str) -> Footer | Corrupt:
     with filesystem.open_input_file(path) as file:
-        size = file.size()
-        ends = (file.read_at(4, 0), file.read_at(8, size - 8)) if size >= _SMALLEST else (b"", b"")
-        if broken := _broken_ends(size, *ends):
-            return Corrupt(uri, broken)
-        return _footer(uri, pq.read_metadata(file))
+        return _read_ends(uri, file.size(), file.read_at)
+
+
+def _read_ends(uri: str, size: int, read_at: Callable[[int, int], bytes]) -> Footer | Corrupt:
+    if size < _SMALLEST:
+        return Corrupt(uri, _too_small(size))
+    start = max(size - _TAIL, 0)
+    tail = read_at(size - start, start)
+    head = tail[:4] if start == 0 else read_at(4, 0)
+    if broken := _broken_ends(size, head, tail[-8:]):
+        return Corrupt(uri, broken)
+    length = int.from_bytes(tail[-8:-4], "little") + 8
+    if length > len(tail):
+        tail = read_at(length, size - length)
+    # Arrow reads what has a beginning and a footer; it is spared the search for a file system.
+    metadata = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
+    return Footer(uri, metadata.num_rows, spark_schema(metadata))
+
+
+def _too_small(size: int) -> str:
+    return f"it is not a parquet file ({size} bytes)" if size else "it is empty (0 bytes)"
 
 
 def _broken_ends(size: int, head: bytes, tail: bytes) -> str | None:
-    if size == 0:
-        return "it is empty (0 bytes)"
-    if size >= _SMALLEST and tail.endswith(_ENCRYPTED):
+    if tail.endswith(_ENCRYPTED):
         return "its footer is encrypted"
-    if size < _SMALLEST or (head != _MAGIC and not tail.endswith(_MAGIC)):
+    if head != _MAGIC and not tail.endswith(_MAGIC):
         return f'it is not a parquet file ("PAR1" is missing at both ends of {size:,} bytes)'
     if not tail.endswith(_MAGIC):
         return f'it is cut off ("PAR1" is missing at the end of {size:,} bytes)'
@@ -160,7 +172,3 @@ def _broken_ends(size: int, head: bytes, tail: bytes) -> str | None:
     if length > size - _SMALLEST:
         return f"its footer claims {length:,} bytes, and the file has {size:,}"
     return None
-
-
-def _footer(uri: str, metadata: Any) -> Footer:
-    return Footer(uri, metadata.num_rows, spark_schema(metadata))

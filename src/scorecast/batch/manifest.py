@@ -166,7 +166,7 @@ def read_manifest(data: bytes, place: str) -> Manifest:
         version = content.pop("manifest_version")
         if version == VERSION:
             return _manifest_of(content)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         message = (
             f'The manifest "{place}" cannot be read ({type(error).__name__}: {error}): it was '
             "damaged or changed. Restore it, or publish to another output."

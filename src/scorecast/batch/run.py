@@ -76,7 +76,7 @@ def run_job(
     spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
 ) -> RunReport:
     """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
-    clock = _Clock()
+    clock = _Clock(_now())
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     if config.input_format != TABLE:
@@ -118,8 +118,8 @@ def run_job(
 
 @dataclass(slots=True)
 class _Clock:
+    started_at: str
     started: float = field(default_factory=time.monotonic)
-    started_at: str = field(default_factory=lambda: _now())
     phases: dict[str, float] = field(default_factory=dict)
     _last: float = 0.0
 

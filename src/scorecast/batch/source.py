@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError
@@ -11,7 +13,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
-from scorecast.batch.file_names import file_names, shown_raw, spellings
+from scorecast.batch.file_names import file_names, shown, shown_raw, spellings
+from scorecast.batch.footers import read_footers
 from scorecast.batch.repeatable import is_repeatable
 from scorecast.batch.source_errors import corrupt_file_of, quiet, reason_of
 from scorecast.errors import ConfigError, InputDataError, did_you_mean
@@ -32,6 +35,7 @@ __all__ = [
 ]
 
 _TABLE = "table"
+_GLOB = re.compile(r"[\\\[\]{}*?]")
 _FILES = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text", "xml")
 
 # So that Spark leaves no file out, whatever the session says.
@@ -88,12 +92,16 @@ class Source:
     reads: tuple[str, ...]
 
 
-def open_source(spark: SparkSession, options: InputOptions) -> Source:
+def open_source(
+    spark: SparkSession, options: InputOptions, *, skip_corrupt: bool = False
+) -> Source:
     """Open an input.
 
     Args:
         spark: A classic or Connect session.
         options: What to read.
+        skip_corrupt: Whether to take the columns from another file when the first is broken. All
+            files are listed nevertheless, and an error to read.
 
     Raises:
         InputDataError: There is nothing to read, or it has no columns that can be told apart.
@@ -107,16 +115,22 @@ def open_source(spark: SparkSession, options: InputOptions) -> Source:
                 "skip leaves out files that cannot be read, and says which."
             )
             raise ConfigError(message)
-    reader = _reader(spark, options, given)
+    reader = partial(_reader, spark, options, given)
     try:
-        df = _opened(reader, options)
-        names = list(df.columns)
+        try:
+            df = _opened(reader(), options)
+            names = list(df.columns)
+        except (PySparkException, Py4JError) as error:
+            if not skip_corrupt:
+                raise
+            df = _around_broken(reader, options, error)
+            names = list(df.columns)
         files = tuple(sorted(df.inputFiles()))
     except (PySparkException, Py4JError) as error:
         raise _not_opened(spark, options, error) from error
     _check(options, names, files)
     if options.format.casefold() == "csv" and "enforceschema" not in given:
-        df = _with_headers(reader, options, df, given, files)
+        df = _with_headers(reader(), options, df, given, files)
     positions = _positions(df) if files else ()
     by_file = "file_path" in positions
     return Source(df, files if by_file else (), by_file, "row_index" in positions, files)
@@ -137,7 +151,7 @@ def filtered(df: DataFrame, where: str | None) -> DataFrame:
     try:
         with quiet():
             found = df.filter(where)
-            found.schema  # noqa: B018 - Connect analyses on this access, classic has done so before
+            found.isStreaming  # noqa: B018 - Connect asks the server here, classic has done so before
     except PySparkException as error:
         names = ", ".join(df.columns)
         message = (
@@ -169,6 +183,21 @@ def _reader(
         defaults.update(_COMPLETE)
     added = {name: value for name, value in defaults.items() if name.casefold() not in given}
     return spark.read.options(**{**added, **options.options})
+
+
+def _around_broken(
+    reader: Callable[[], DataFrameReader], options: InputOptions, error: Exception
+) -> DataFrame:
+    """Take the columns of parquet files from the first one that has a footer."""
+    if options.format.casefold() != "parquet" or corrupt_file_of(error) is None:
+        raise error
+    files = _opened(reader().schema("unknown int"), options).inputFiles()
+    footers, _ = read_footers(sorted(files, key=shown))
+    if not footers:
+        raise error
+    path = _GLOB.sub(r"\\\g<0>", shown(footers[0].path))
+    # Spark adds the columns of directories to this.
+    return _opened(reader().schema(reader().parquet(path).schema), options)
 
 
 def _opened(reader: DataFrameReader, options: InputOptions) -> DataFrame:

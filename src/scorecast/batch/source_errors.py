@@ -63,6 +63,10 @@ def reason_of(error: Exception) -> str:
         )
     if _COLON in text:
         return 'Spark does not read files that have ":" in their names. Rename them.'
+    if "encrypted footer" in text:
+        return "it is encrypted, and the session has no keys for it."
+    if "org.apache.orc." in text:
+        return "a file of it is broken or no ORC file."
     if "MALFORMED_RECORD_IN_PARSING" in text or "Malformed records are detected" in text:
         return (
             "a record is malformed, and Spark does not say in which file. Mend it, or take such "

@@ -34,7 +34,9 @@ class Killed(BaseException):
 
 def contents(run_id, files=2):
     """Give the files of a version: path -> bytes, all of which name the run."""
-    return {f"day={i}/part-{run_id}-{i}.parquet": f"{run_id} {i}".encode() * 9 for i in range(files)}
+    return {
+        f"day={i}/part-{run_id}-{i}.parquet": f"{run_id} {i}".encode() * 9 for i in range(files)
+    }
 
 
 def manifest(run_id, files=None, base=None, at=1_700_000_000.0, quarantine=(), **changes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 from publishing import LAYOUT, STORES, MemoryStore, manifest, read_version, stage
@@ -177,7 +178,7 @@ def test_damaged_manifests_beside_the_output(place):
         path.write_bytes(path.read_bytes()[:-40])
     at(store, 11)
     assert read_version(root / "out") == "two"
-    assert [path for path in (root / ".out.scorecast").rglob("part-one-*")]
+    assert list((root / ".out.scorecast").rglob("part-one-*"))
 
 
 def test_a_failed_run_is_abandoned(place):
@@ -223,13 +224,8 @@ def flat_publish(store, run_id, hours, earlier=()):
         data[path] = writer.encode()
         files += manifest(writer, {path: writer.encode()}).files
     base = published(store, FLAT)
-    said = manifest(
-        run_id,
-        {},
-        None if base is None else base.version,
-        at=START + hours * HOUR,
-        files=tuple(files),
-    )
+    said = manifest(run_id, {}, None if base is None else base.version, START + hours * HOUR)
+    said = replace(said, files=tuple(files))
     store.files |= {f"out/{path}": content for path, content in data.items()}
     store.files[FLAT.run(run_id, "plan.json")] = b"{}"
     store.files[FLAT.run(run_id, "commits", "u.json")] = b"{}"

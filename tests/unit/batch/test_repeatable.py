@@ -1,6 +1,7 @@
 """Which conditions give the same rows whenever they are asked."""
 
 import pytest
+
 from scorecast.batch.repeatable import is_repeatable
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from pyarrow import fs
+
 from scorecast.batch.snapshot import InputFile, differences, take_snapshot
 from scorecast.errors import InputDataError
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import os
 import shutil
 import uuid
@@ -20,6 +21,7 @@ from scorecast.batch.stores.renames import exchange, move_onto_nothing
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 _CHUNK = 1 << 20
+_TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +163,15 @@ class PosixStore:
     def lock(self, path: str, holder: bytes) -> Iterator[bool]:
         """Hold an advisory lock (flock), which the system releases when this process ends."""
         target = self.root / path
-        while True:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("ab") as file:
+        for tries in itertools.count(1):
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file = target.open("ab")
+            except (FileExistsError, FileNotFoundError):
+                if tries == _TRIES:
+                    raise
+                continue  # a job that ends has removed the directory meanwhile
+            with file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
