@@ -28,6 +28,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     │   └── InputChangedError
     ├── OutputError                         the place that a job or command writes
     │   ├── OutputExistsError
+    │   ├── OutputFullError
     │   ├── OutputLockedError
     │   ├── OutputChangedError
     │   └── OutputDamagedError
@@ -163,6 +164,10 @@ class OutputError(ScorecastError):
 
 class OutputExistsError(OutputError):
     """Raised when the output exists and may not be replaced."""
+
+
+class OutputFullError(OutputError):
+    """Raised when there is no room left to write to."""
 
 
 class OutputLockedError(OutputError):

@@ -52,6 +52,7 @@ EXIT_CODES = {
     "OutputShapeError": 5,
     "OutputError": 6,
     "OutputExistsError": 6,
+    "OutputFullError": 6,
     "OutputLockedError": 6,
     "OutputChangedError": 6,
     "OutputDamagedError": 6,

@@ -78,15 +78,8 @@ def check_columns(output: Output, base: Published, job: Job) -> None:
     """Refuse to add to an output that has other columns.
 
     Raises:
-        OutputError: Columns, types or partitions differ, or the store cannot keep old files.
+        OutputError: Columns, types or partitions differ.
     """
-    store = output.directories
-    if store is not None and not store.links:
-        message = (
-            f'Cannot add to the output "{output.path}": the store has no links, so old files would '
-            "have to be copied to publish old and new ones in one step. Write to a path of its own."
-        )
-        raise OutputError(message)
     if base.manifest is None:
         return
     old, new = base.manifest.schema, json.loads(job.schema.json())

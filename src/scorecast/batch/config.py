@@ -133,6 +133,11 @@ class BatchPredictConfig:
         return tuple(str(path) for path in given)
 
     @property
+    def is_repeated(self) -> bool:
+        """Whether the output is one that jobs publish to again and again."""
+        return self.mode != "error" or self.incremental
+
+    @property
     def predict_options(self) -> PredictOptions:
         """How tasks predict."""
         on_error: Literal["fail", "struct"] = "fail" if self.on_error == "fail" else "struct"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scorecast.batch.config import BatchPredictConfig
-from scorecast.batch.source import corrupt_file_of
+from scorecast.batch.source_errors import corrupt_file_of, reason_of
 from scorecast.errors import (
     InputDataError,
     ModelPredictError,
@@ -11,7 +11,7 @@ from scorecast.errors import (
     ScorecastError,
     WorkerDiedError,
 )
-from scorecast.spark.failures import error_in_worker, reason
+from scorecast.spark.failures import error_in_worker
 from scorecast.spark.versions import condition_of, failed_in_input
 
 _PYTHON_FAILED = ("PYTHON_EXCEPTION", "UDF_")
@@ -29,7 +29,7 @@ def classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
     broken = corrupt_file_of(error)
     if broken is not None:
         return InputDataError(
-            f'The input file "{broken}" cannot be read: {reason(error)} Nothing was published. '
+            f'The input file "{broken}" cannot be read: {reason_of(error)} Nothing was published. '
             "Write the file again, or leave such files out with --on-corrupt skip."
         )
     text = str(error)
@@ -42,8 +42,8 @@ def classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
         return ModelPredictError(f"A Python worker failed: {last.strip()}")
     if failed_in_input(error) or condition is not None:
         # Apart from Python, Spark evaluates nothing on rows but the condition of the job.
-        return InputDataError(f'Spark could not read the input "{shown}": {reason(error)}')
-    return RuntimeEnvironmentError(f"Spark ended the job: {reason(error)}")
+        return InputDataError(f'Spark could not read the input "{shown}": {reason_of(error)}')
+    return RuntimeEnvironmentError(f"Spark ended the job: {reason_of(error)}")
 
 
 def _died(config: BatchPredictConfig) -> str:

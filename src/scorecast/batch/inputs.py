@@ -124,7 +124,9 @@ class Inputs:
             )
             raise InputMismatchError(message)
         rows = {footer.path: footer.rows for footer in footers}
-        good = tuple(file for file in self.files if file.path in rows)
+        good = tuple(
+            replace(file, rows=rows[file.path]) for file in self.files if file.path in rows
+        )
         return replace(self, files=good, rows=rows, skipped=tuple(corrupt))
 
     def rows_of(
@@ -178,7 +180,7 @@ def open_inputs(spark: SparkSession, config: BatchPredictConfig) -> Inputs:
         InputDataError: There is nothing to read.
         ConfigError: The condition or an option of the source is wrong.
     """
-    source = open_source(spark, _options(config))
+    source = _open(spark, config)
     if config.where is not None:
         filtered(source.df, config.where)
     files = take_snapshot(source.files)
@@ -201,9 +203,7 @@ def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inpu
     if not inputs.listed:
         return
     try:
-        found = differences(
-            inputs.listed, take_snapshot(open_source(spark, _options(config)).files)
-        )
+        found = differences(inputs.listed, take_snapshot(_open(spark, config).files))
     except InputDataError as error:
         found = [str(error)]
     if found:
@@ -215,10 +215,11 @@ def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inpu
         raise InputChangedError(message)
 
 
-def _options(config: BatchPredictConfig) -> InputOptions:
-    return InputOptions(
+def _open(spark: SparkSession, config: BatchPredictConfig) -> Source:
+    options = InputOptions(
         paths=config.inputs,
         format=config.input_format,
         options=config.input_options,
         where=config.where,
     )
+    return open_source(spark, options, skip_corrupt=config.on_corrupt == "skip")

@@ -17,8 +17,15 @@ from scorecast.batch.layout import MANIFEST, QUARANTINE, SUCCESS, Layout
 from scorecast.batch.overlap import local_path
 from scorecast.batch.stores import open_store
 from scorecast.batch.stores.base import DirectoryStore, Store
-from scorecast.batch.versions import Published, published
-from scorecast.errors import OutputError, OutputExistsError, OutputLockedError
+from scorecast.batch.versions import published
+from scorecast.errors import (
+    OutputError,
+    OutputExistsError,
+    OutputFullError,
+    OutputLockedError,
+)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What may lie in a directory that a job replaces: its own files, and those of Spark's writer.
 _OURS = ("part-", ".part-", SUCCESS, f".{SUCCESS}", MANIFEST, QUARANTINE, "_scorecast")
@@ -158,17 +165,22 @@ def _explained(path: str, what: str) -> Iterator[None]:
         raise output_error(path, f"Cannot {what}", error) from error
 
 
+def is_full(error: BaseException) -> bool:
+    """Tell whether an error is that there is no room for more."""
+    return isinstance(error, OutputFullError) or (
+        isinstance(error, OSError) and error.errno in _FULL
+    )
+
+
 def output_error(path: str, what: str, error: OSError) -> OutputError:
     """Tell what a store refused, with the free space where that is the reason."""
     target = local_path(path)
     room = ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) and target is not None:
+    if error.errno in _FULL and target is not None:
         above = next(place for place in target.parents if place.exists())
         room = f" {shutil.disk_usage(above).free:,} bytes are free there."
-    return OutputError(
+    kind = OutputFullError if error.errno in _FULL else OutputError
+    return kind(
         f'{what} the output "{path}": {error.strerror or error}.{room} Nothing was published, and '
         "what was there before is still there. Choose another output, or mend the place."
     )
-
-
-__all__ = ["Output", "Published", "check_mode", "exists", "locked", "open_output", "output_error"]

@@ -60,6 +60,8 @@ def publish_directory(  # noqa: PLR0913 - what one publish is made of
     sources: Mapping[str, str],
     base: str | None,
     step: Step,
+    *,
+    keep_version: bool = True,
 ) -> None:
     """Let the new output take the place of the old one.
 
@@ -70,6 +72,8 @@ def publish_directory(  # noqa: PLR0913 - what one publish is made of
         sources: Path of each file in the new output -> where it is now.
         base: Version that the run started from, or None for no output.
         step: Told each step.
+        keep_version: Whether links to the files are made where a later replacement leaves them
+            alone, which take no space as long as the output is there.
 
     Raises:
         OutputChangedError: The output is not `base` any more; it is left as it is.
@@ -78,6 +82,8 @@ def publish_directory(  # noqa: PLR0913 - what one publish is made of
     run_id = manifest.run_id
     ready = layout.run(run_id, "ready")
     _stage(store, layout, manifest, sources, step)
+    if keep_version:
+        _keep(store, layout, manifest, sources, step)
     step("publish:compare")
     _compare(published(store, layout), base, layout)
     try:
@@ -160,16 +166,27 @@ def _stage(
     sources: Mapping[str, str],
     step: Step,
 ) -> None:
-    """Put the whole new output together, and links to its files for those who read it later."""
+    """Put the whole new output together."""
     ready = layout.run(manifest.run_id, "ready")
-    version = layout.run(manifest.run_id, "version")
     step("publish:clear")
     store.remove(ready)
-    store.remove(version)
+    store.remove(layout.run(manifest.run_id, "version"))
     step("publish:place")
     for target, source in sources.items():
         _place(store, layout, source, f"{ready}/{target}")
     _complete(store, ready, manifest, step)
+
+
+def _keep(
+    store: DirectoryStore,
+    layout: Layout,
+    manifest: Manifest,
+    sources: Mapping[str, str],
+    step: Step,
+) -> None:
+    """Make links to the files of the new output, for those who read it when it is replaced."""
+    ready = layout.run(manifest.run_id, "ready")
+    version = layout.run(manifest.run_id, "version")
     step("publish:keep-version")
     if store.links and all(store.link(f"{ready}/{path}", f"{version}/{path}") for path in sources):
         _complete(store, version, manifest, step)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scorecast.batch.assemble import assemble, check_columns, empty_part
-from scorecast.batch.collect import collect, remove_staging
+from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.describe import model_record, package_versions, spark_settings
 from scorecast.batch.engines.spark import Job, plan_job, plan_tasks, run_tasks
@@ -23,6 +23,7 @@ from scorecast.batch.output import (
     Output,
     check_mode,
     exists,
+    is_full,
     locked,
     open_output,
     output_error,
@@ -40,7 +41,7 @@ from scorecast.batch.publish import (
 from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitOutcome, UnitRecord, UnitWork, committed, run_units
 from scorecast.batch.verify import damages
-from scorecast.errors import OutputDamagedError, OutputError, TooManyErrorsError
+from scorecast.errors import OutputDamagedError, TooManyErrorsError
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
 from scorecast.worker.handle import ModelHandle
@@ -91,7 +92,7 @@ def run_job(
     )
     refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
     inputs = open_inputs(spark, config)
-    refuse_overlap(config.output, "input", inputs.source.files)
+    refuse_overlap(config.output, "input", inputs.source.reads)
     frame = plan_frame(
         inputs.source.df.schema,
         model,
@@ -209,9 +210,7 @@ class _Run:
 
     def _publish(self, base: Published | None, plan: Plan, inputs: Inputs) -> RunReport:
         store, layout = self.output.store, self.output.layout
-        keep_seconds = self.config.keep_replaced * 3600
-        held = store.is_alive(layout.lock) is not None
-        collect(store, layout, keep_seconds=keep_seconds, alive=plan.run_id, locked=held)
+        self._collect(alive=plan.run_id)
         try:
             records = self._predict(plan, inputs)
             self.clock.lap("predict")
@@ -221,7 +220,15 @@ class _Run:
             manifest, sources = self._manifest(base, plan, inputs, records)
             if output := self.output.directories:
                 version = None if base is None else base.version
-                publish_directory(output, layout, manifest, sources, version, self.step)
+                publish_directory(
+                    output,
+                    layout,
+                    manifest,
+                    sources,
+                    version,
+                    self.step,
+                    keep_version=self.config.is_repeated,
+                )
             else:
                 publish_pointer(store, layout, manifest, base, self.step)
         except BaseException as error:
@@ -229,15 +236,20 @@ class _Run:
             raise
         self.step("run:clean")
         remove_staging(store, layout, plan.run_id)
-        collect(store, layout, keep_seconds=keep_seconds, locked=held)
+        self._collect()
         return self._report(manifest, manifest.run, already=False)
+
+    def _collect(self, alive: str | None = None) -> None:
+        store, layout = self.output.store, self.output.layout
+        keep_seconds = self.config.keep_replaced * 3600
+        locked_here = store.is_alive(layout.lock) is not None
+        collect(store, layout, keep_seconds=keep_seconds, alive=alive, locked=locked_here)
 
     def _give_up(self, plan: Plan, error: BaseException) -> None:
         """Keep what a later try can go on with; remove the rest, and all of it on a full disk."""
         store, layout = self.output.store, self.output.layout
-        full = isinstance(error, OSError | OutputError)
-        if full or not store.children(layout.run(plan.run_id, "commits")):
-            store.remove(layout.run(plan.run_id))
+        if is_full(error) or not store.children(layout.run(plan.run_id, "commits")):
+            abandon(store, layout, plan.run_id)
 
     def _predict(self, plan: Plan, inputs: Inputs) -> list[UnitRecord]:
         store, layout, config = self.output.store, self.output.layout, self.config

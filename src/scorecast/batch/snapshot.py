@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -29,11 +29,13 @@ class InputFile:
         size: Bytes.
         modified: When it was changed: nanoseconds since 1970 as text; empty where the store does
             not say.
+        rows: Its rows, where somebody has read the footer.
     """
 
     path: str
     size: int
     modified: str
+    rows: int | None = field(default=None, compare=False)
 
 
 def take_snapshot(files: Sequence[str]) -> tuple[InputFile, ...]:

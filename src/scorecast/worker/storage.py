@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 import pyarrow as pa
 from pyarrow import fs
 
-from scorecast.errors import OutputError, one_line
+from scorecast.errors import OutputError, OutputFullError, one_line
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?=/)")
 
@@ -216,9 +216,8 @@ def write_failed(
             if is_local(filesystem):
                 usage = shutil.disk_usage(_existing(folder))
                 reason += f" ({usage.free:,} of {usage.total:,} bytes are free there)"
-    return OutputError(
-        f'Cannot write {what} in "{folder}": {reason}. {advice}; nothing was published.'
-    )
+    kind = OutputFullError if number in _FULL else OutputError
+    return kind(f'Cannot write {what} in "{folder}": {reason}. {advice}; nothing was published.')
 
 
 def _existing(folder: str) -> Path:
