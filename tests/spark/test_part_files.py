@@ -56,6 +56,17 @@ MATRIX: dict[str, tuple[str, list[object]]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module", autouse=True)
+def proleptic(spark):
+    """Let Spark 3 write days before 1582 as they are; newer ones do."""
+    modes = [f"spark.sql.parquet.{kind}RebaseModeInWrite" for kind in ("datetime", "int96")]
+    for mode in modes:
+        spark.conf.set(mode, "CORRECTED")
+    yield
+    for mode in modes:
+        spark.conf.unset(mode)
+
+
 @pytest.fixture(scope="module")
 def matrix(spark):
     """Give a frame with a column per type."""
