@@ -7,7 +7,7 @@ TEST_VENV := .venv
 PYTHON_IS_NEW := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	"scorecast needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")
 
-.PHONY: demo test lint clean
+.PHONY: demo test faults lint clean
 
 demo: $(DEMO_VENV)/.installed $(DEMO)/model/MLmodel
 	JAVA_HOME="$$($(DEMO_VENV)/bin/scorecast java-home)" && export JAVA_HOME && \
@@ -31,6 +31,10 @@ $(DEMO_VENV)/.installed: pyproject.toml
 
 test: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/python -m pytest tests
+
+# The long version of tests/faults; about an hour.
+faults: $(TEST_VENV)/.installed
+	$(TEST_VENV)/bin/python tests/faults/long.py --all
 
 lint: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/ruff format --check .

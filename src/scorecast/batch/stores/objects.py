@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from scorecast.batch.stores.base import Entry
+from scorecast.batch.stores.base import Entry, NoLocks
 from scorecast.errors import OutputError, one_line
 from scorecast.extras import require
 
@@ -23,7 +23,7 @@ _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "wasb": "az", "wasbs": "az"}
 
 
 @dataclass(frozen=True, slots=True)
-class ObjectStore:
+class ObjectStore(NoLocks):
     """Objects below a prefix.
 
     Attributes:
@@ -104,17 +104,6 @@ class ObjectStore:
             if keys:
                 obstore.delete(self.bucket, keys)
             obstore.delete(self.bucket, self._at(path))
-
-    @contextmanager
-    def lock(self, path: str, holder: bytes) -> Iterator[bool]:
-        """Hold nothing: the store has no locks that end with their process."""
-        del path, holder
-        yield True
-
-    def is_alive(self, path: str) -> bool | None:
-        """Say that nobody can tell."""
-        del path
-        return None
 
     def _at(self, path: str) -> str:
         return f"{self.prefix}/{path}" if self.prefix else path

@@ -9,17 +9,16 @@ import errno
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pyarrow import fs
 
-from scorecast.batch.stores.base import Entry
+from scorecast.batch.stores.base import Entry, NoLocks
 from scorecast.worker.storage import filesystem_of
 
 
 @dataclass(frozen=True, slots=True)
-class RenamingStore:
+class RenamingStore(NoLocks):
     """Files below a directory of a pyarrow file system.
 
     Attributes:
@@ -140,17 +139,6 @@ class RenamingStore:
 
     def sync(self, path: str) -> None:
         """Do nothing: a file is durable here when it is closed."""
-
-    @contextmanager
-    def lock(self, path: str, holder: bytes) -> Iterator[bool]:
-        """Hold nothing: the store has no locks that end with their process."""
-        del path, holder
-        yield True
-
-    def is_alive(self, path: str) -> bool | None:
-        """Say that nobody can tell."""
-        del path
-        return None
 
     def _make_parent(self, path: str) -> None:
         self.filesystem.create_dir(self._at(path).rpartition("/")[0], recursive=True)
