@@ -1,12 +1,11 @@
 """Real jobs as processes of their own, ways to hurt them, a reader that polls, and an oracle.
 
-The oracle is the multiset of (rid, prediction), read by pyarrow: `rid` is unique in the input, and a
-model is a function of one row, so that a lost, doubled or mixed row is seen.
+The oracle is the multiset of (rid, prediction), read by pyarrow: `rid` is unique in the input, and
+a model is a function of one row, so that a lost, doubled or mixed row is seen.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -60,8 +60,10 @@ def save(folder: Path, factor: float, harm: str = "", calls: Path | None = None)
     from scorecast.models.signature import Scalar, Signature, Spec
 
     def predict(data):
+        import pathlib
+
         if calls:
-            with open(calls, "a") as file:
+            with pathlib.Path(calls).open("a") as file:
                 file.write(f"{len(data)}\n")
         exec(harm, {"data": data})
         return data["x"] * factor
@@ -208,10 +210,10 @@ class Place:
 def read_rows(output: Path) -> tuple[np.ndarray, np.ndarray] | None:
     """Read rid and prediction as a reader of a directory does; None where there is nothing."""
     try:
-        names = [n for n in os.listdir(output) if not n.startswith(("_", "."))]
+        files = [path for path in output.iterdir() if not path.name.startswith(("_", "."))]
     except FileNotFoundError:
         return None
-    tables = [pq.read_table(output / name, columns=["rid", "prediction"]) for name in names]
+    tables = [pq.read_table(path, columns=["rid", "prediction"]) for path in files]
     table = pa.concat_tables(tables) if tables else pa.table({"rid": [], "prediction": []})
     rid, made = table["rid"].to_numpy(), table["prediction"].to_numpy()
     order = np.lexsort((made, rid))
@@ -236,7 +238,7 @@ class Reader:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._poll)
 
-    def __enter__(self) -> Reader:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -305,9 +307,5 @@ def until(condition: Callable[[], object], job: Job, seconds: float = PATIENCE) 
             message = f"the job ended with {job.process.returncode}:\n{job.text[-3000:]}"
             raise AssertionError(message)
         time.sleep(0.01)
-    raise AssertionError(f"waited {seconds} s; the job printed:\n{job.text[-3000:]}")
-
-
-def summary(results: dict[str, object]) -> str:
-    """Give results as one line of JSON."""
-    return json.dumps(results, sort_keys=True)
+    message = f"waited {seconds} s; the job printed:\n{job.text[-3000:]}"
+    raise AssertionError(message)

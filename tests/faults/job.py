@@ -2,8 +2,8 @@
 
     python job.py STEP:N:ACT OPTIONS...
 
-ACT is ``kill`` (SIGKILL of this process), ``stop`` (SIGSTOP), or ``mark=FILE`` (make a file and wait
-until it is gone) at the N-th time of STEP.
+ACT is ``kill`` (SIGKILL of this process), ``stop`` (SIGSTOP), or ``mark=FILE`` (make a file and
+wait until it is gone) at the N-th time of STEP.
 """
 
 import functools

@@ -54,7 +54,7 @@ def versions():
     [("unit:commit:3", "old"), ("publish:exchange:1", "old"), ("publish:set-aside:1", "new")],
 )
 def test_a_driver_that_is_killed(old, step, after):
-    """kill -9 leaves the old or the new version, and a rerun does what is missing and no more."""
+    """A kill -9 leaves the old or the new version, and a rerun does what is missing and no more."""
     calls = old.folder / f"calls-{step}"
     model = old.model(NEW, f"'{step}'", calls)
     with Reader(old.output, versions(), absent=False) as reader:
@@ -84,7 +84,7 @@ def test_a_worker_or_an_executor_that_is_killed(old, master, victims):
     ):
         staged = old.output.with_name(".out.scorecast").rglob
         until(lambda: list(staged("part-*")), job)
-        victim = until(lambda: getattr(job, victims)(), job)[0]
+        victim = until(getattr(job, victims), job)[0]
         victim.kill()
         assert job.wait() == 0, job.text
     assert check_output(old.output, expected(NEW)) == []
