@@ -208,7 +208,7 @@ def full_disk(place: Place, tally: Tally) -> None:
     command = ["unshare", "-rm", "bash", "-c", script, "bash", *job_command(*paths)]
     with running(command, place.folder / "full.log") as job:
         job.wait()
-        code = 0 if "code=0 left=out parts=" in job.text else 6
+        code = 0 if "code=0 " in job.text and "parts=2" in job.text else 6
         tally.codes[code] += 1
         if code == 6 and ("code=6 left= " not in job.text or "bytes are free" not in job.text):
             tally.problems.append(job.text[-500:])

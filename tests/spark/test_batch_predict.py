@@ -61,7 +61,7 @@ def test_publishes_all_rows_with_equal_predictions(spark, work, people, proba_mo
     assert report.result_type == "array<double>"
     assert report.rows_per_second > 0
     assert (work / "out.parquet" / "_SUCCESS").exists()
-    assert left_behind(work) == [".out.parquet.scorecast"]
+    assert left_behind(work) == []
 
 
 def test_summary_names_what_counts(spark, work, churn_model, capsys):
@@ -151,8 +151,7 @@ def test_a_failing_model_leaves_the_old_output(spark, work, churn_model, tmp_pat
     assert len(shown.err.splitlines()) < 6
     assert shown.out == ""
     assert fingerprint(work / "out.parquet") == before
-    assert left_behind(work) == [".out.parquet.scorecast", "model_dir"]
-    assert not list((work / ".out.parquet.scorecast" / "runs").glob("*/data"))
+    assert left_behind(work) == ["model_dir"]
 
 
 def test_the_error_of_a_model_is_one_of_ours(spark, work, tmp_path):

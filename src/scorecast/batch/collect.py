@@ -84,6 +84,8 @@ def remove_staging(store: Store, layout: Layout, run_id: str) -> None:
     """Remove what a published run needed to get there."""
     for part in _staging(layout):
         store.remove(layout.run(run_id, part))
+    if not store.children(layout.run(run_id)):
+        store.remove(layout.run(run_id))
 
 
 def abandon(store: Store, layout: Layout, run_id: str) -> None:

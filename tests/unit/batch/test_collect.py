@@ -116,11 +116,11 @@ def test_a_dead_run_with_commits_is_kept_for_a_day(place):
     stage(root, "dead")
     age(root, "dead", 0)
     at(store, 23)
-    assert runs(root) == ["dead", "one"]
+    assert "dead" in runs(root)
     assert (root / LAYOUT.run("dead", "commits/u-00000.json")).exists()
     assert SILENT_SECONDS == 24 * HOUR
     at(store, 25)
-    assert runs(root) == ["one"]
+    assert "dead" not in runs(root)
 
 
 @pytest.mark.parametrize("locked", [True, False])
