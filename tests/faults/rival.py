@@ -99,15 +99,15 @@ def killed(start: Start, place: Place) -> str:
             job.process.kill()
             job.wait()
         if reader.seen.get("absent"):
-            seen.append("none")
-        if reader.violations:
-            seen.append(reader.violations[-1])
-    return f"also saw: {', '.join(sorted(set(seen)))}" if seen else "the old or the new version"
+            seen.append("no output")
+        seen += [f"one of {text.partition(' that')[0]}" for text in reader.violations[-1:]]
+    saw = f"also {' and '.join(sorted(set(seen)))}" if seen else "the old or the new version"
+    return f"{saw}; left: {what_is_there(place.output, expected(OLD), expected(NEW))}"
 
 
 def same_path(start: Start, place: Place) -> str:
     """The output is the input: the input afterwards."""
-    copy = Place(place.folder / f"same{place.runs}", rows=1000, files=2)
+    copy = Place(place.folder / f"same-{start.__name__}", rows=1000, files=2)
     before = sorted(path.name for path in copy.source.iterdir())
     code, _ = run(start, copy, place.model(NEW), copy.source)
     left = sorted(path.name for path in copy.source.iterdir() if path.suffix == ".parquet")

@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 
 import scorecast
 from scorecast import BatchPredictConfig, batch_predict
-
 from scorecast.cli.main import main
 from scorecast.errors import ConfigError, ModelPredictError, OutputExistsError
 from scorecast.models.signature import Scalar, Signature, Spec

@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scorecast.batch.drift import spark_schema
 from scorecast.batch.engines.spark import Job
 from scorecast.batch.layout import QUARANTINE
 from scorecast.batch.manifest import Manifest, OutputFile, Run
 from scorecast.batch.output import Output
 from scorecast.batch.publish import Published
 from scorecast.batch.snapshot import InputFile
+from scorecast.batch.stores.base import Entry
 from scorecast.batch.units import UnitRecord
 from scorecast.errors import OutputError
+from scorecast.worker.part_files import file_schema
+from scorecast.worker.partitions import default_partition
 from scorecast.worker.parts import PartFile, write_empty
 from scorecast.worker.storage import filesystem_of
 
@@ -57,7 +61,7 @@ def assemble(  # noqa: PLR0913 - what a version is made of
     old = base.manifest if base.manifest is not None else _found(output, job)
     kept = list(old.files)
     if run.mode == "overwrite-partitions":
-        replaced = {_partition(file.path) for file in new}
+        replaced = {_partition(file.path) for file in new if file.rows}
         kept = [file for file in kept if _partition(file.path) not in replaced]
     # An empty part is there for its columns alone.
     files = [file for file in (*kept, *new) if file.rows] or new
@@ -81,6 +85,7 @@ def check_columns(output: Output, base: Published, job: Job) -> None:
         OutputError: Columns, types or partitions differ.
     """
     if base.manifest is None:
+        _check_found(output, job)
         return
     old, new = base.manifest.schema, json.loads(job.schema.json())
     if _shapes(old) != _shapes(new) or base.manifest.partition_by != job.parts.partition_by:
@@ -127,14 +132,53 @@ def _output_file(part: PartFile, path: str, run_id: str) -> OutputFile:
     return OutputFile(path, part.rows, part.bytes, part.sha256, run_id)
 
 
-def _found(output: Output, job: Job) -> Manifest:
-    """Describe an output that no job has published, such as one that Spark wrote."""
-    files = []
+def _check_found(output: Output, job: Job) -> None:
+    """Compare the files of an output that no job has published with those that the job writes."""
+    expected = _columns(_footer_of(file_schema(job.parts)))
+    for entry, path in _visible(output):
+        place = output.store.uri(entry.path)
+        found = _columns(_footer_at(place))
+        by = _partition_names(_partition(path))
+        if found != expected or by != _partition_names(default_partition(job.parts.partition_by)):
+            message = (
+                f'Cannot add to the output "{output.path}": its file "{place}" has the columns '
+                f"{_listed(found)}{_by(by)}, the job writes {_listed(expected)}"
+                f"{_by(job.parts.partition_by)}. Nothing was predicted. Replace it with --mode "
+                "overwrite, or write to another path."
+            )
+            raise OutputError(message)
+
+
+def _columns(metadata: pq.FileMetaData) -> dict[str, pa.DataType]:
+    """Give the types of columns as Spark sees them, whoever wrote the file."""
+    return {field.name: field.type for field in spark_schema(metadata)}
+
+
+def _footer_of(schema: pa.Schema) -> pq.FileMetaData:
+    """Give the footer that a file of a schema gets."""
+    sink = pa.BufferOutputStream()
+    pq.write_metadata(schema, sink, store_schema=False)
+    return pq.read_metadata(pa.BufferReader(sink.getvalue()))
+
+
+def _listed(columns: Mapping[str, pa.DataType]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
+def _visible(output: Output) -> Iterator[tuple[Entry, str]]:
+    """Give the files that readers of an output see, and their paths in it."""
     for entry in sorted(output.store.entries(output.layout.output), key=lambda entry: entry.path):
         path = entry.path.removeprefix(f"{output.layout.output}/")
-        if any(step.startswith(("_", ".")) for step in path.split("/")):
-            continue
-        files.append(_described(output.store.uri(entry.path), path, entry.size))
+        if not any(step.startswith(("_", ".")) for step in path.split("/")):
+            yield entry, path
+
+
+def _found(output: Output, job: Job) -> Manifest:
+    """Describe an output that no job has published, such as one that Spark wrote."""
+    files = [
+        _described(output.store.uri(entry.path), path, entry.size)
+        for entry, path in _visible(output)
+    ]
     return Manifest(
         run_id="",
         runs=(),
@@ -148,21 +192,29 @@ def _found(output: Output, job: Job) -> Manifest:
 def _described(place: str, path: str, size: int) -> OutputFile:
     filesystem, inside = filesystem_of(place)
     digest = hashlib.sha256()
+    with filesystem.open_input_stream(inside) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return OutputFile(path, _footer_at(place).num_rows, size, digest.hexdigest(), "")
+
+
+def _footer_at(place: str) -> pq.FileMetaData:
+    filesystem, inside = filesystem_of(place)
     try:
         with filesystem.open_input_file(inside) as file:
-            rows = pq.ParquetFile(file).metadata.num_rows
-        with filesystem.open_input_stream(inside) as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+            return pq.read_metadata(file)
     except pa.ArrowInvalid as error:
         message = f'Cannot add to the output: its file "{place}" is no parquet file ({error}).'
         raise OutputError(message) from error
-    return OutputFile(path, rows, size, digest.hexdigest(), "")
 
 
 def _partition(path: str) -> str:
     """Give the partition of a file: its directories of the form ``name=value``."""
     return "/".join(step for step in path.split("/")[:-1] if "=" in step)
+
+
+def _partition_names(partition: str) -> tuple[str, ...]:
+    return tuple(step.partition("=")[0] for step in partition.split("/") if step)
 
 
 def _shapes(schema: Mapping[str, object]) -> list[tuple[object, str]]:

@@ -220,6 +220,12 @@ class BatchPredictConfig:
             problems.append('mode "overwrite-partitions" needs partition_by')
         if self.incremental and self.mode not in ("error", "append"):
             problems.append(f'incremental adds to the output, which mode "{self.mode}" does not')
+        given = [path.rstrip("/") for path in self.inputs]
+        problems += [
+            f'input names "{path}" {given.count(path)} times; its rows would be read as often'
+            for path in dict.fromkeys(given)
+            if given.count(path) > 1
+        ]
         if self.input_format == TABLE and len(self.inputs) != 1:
             problems.append(f"input names {len(self.inputs)} tables, expected one")
         return problems

@@ -49,7 +49,7 @@ def spark_settings(spark: SparkSession) -> dict[str, str]:
     settings = {"spark.version": spark.version}
     if is_connect(spark):
         names = ("spark.sql.session.timeZone", "spark.sql.execution.arrow.maxRecordsPerBatch")
-        given = {name: str(spark.conf.get(name, "")) for name in names}
+        given = {name: str(spark.conf.get(name)) for name in names}
     else:
         given = dict(spark.sparkContext.getConf().getAll())
         given["spark.sql.session.timeZone"] = str(spark.conf.get("spark.sql.session.timeZone"))

@@ -28,8 +28,10 @@ def classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
     shown = ", ".join(config.inputs)
     broken = corrupt_file_of(error)
     if broken is not None:
+        why = reason_of(error)
+        told = "." if "cannot be read" in why else f": {why}"
         return InputDataError(
-            f'The input file "{broken}" cannot be read: {reason_of(error)} Nothing was published. '
+            f'The input file "{broken}" cannot be read{told} Nothing was published. '
             "Write the file again, or leave such files out with --on-corrupt skip."
         )
     text = str(error)
@@ -38,8 +40,9 @@ def classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
     condition = condition_of(error)
     if condition is not None and condition.startswith(_PYTHON_FAILED):
         trace = text.rpartition("Traceback (most recent call last)")[2].partition("\n\tat ")[0]
-        last = [line for line in trace.splitlines() if line.strip() and "SQLSTATE" not in line][-1]
-        return ModelPredictError(f"A Python worker failed: {last.strip()}")
+        lines = [line for line in trace.splitlines() if line.strip() and "SQLSTATE" not in line]
+        last = lines[-1].strip() if lines else reason_of(error)
+        return ModelPredictError(f"A Python worker failed: {last}")
     if failed_in_input(error) or condition is not None:
         # Apart from Python, Spark evaluates nothing on rows but the condition of the job.
         return InputDataError(f'Spark could not read the input "{shown}": {reason_of(error)}')

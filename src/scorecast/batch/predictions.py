@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import reduce
@@ -23,6 +24,8 @@ from scorecast.worker.reading import read_parts
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+# What Spark takes for patterns in paths that it reads.
+_GLOB = re.compile(r"[\\\[\]{}*?]")
 # What Spark says of a store for which it has no jar.
 _NO_CONNECTOR = ("UnsupportedFileSystemException", "ClassNotFoundException")
 
@@ -65,11 +68,10 @@ def _by_spark(spark: SparkSession, place: Output, manifest: Manifest, root: str)
         steps = file.path.split("/")
         first = next((i for i, step in enumerate(steps[:-1]) if "=" in step), 0)
         base = "/".join([root, *steps[:first]])
-        groups[base if manifest.partition_by else root].append(f"{root}/{file.path}")
+        path = _GLOB.sub(r"\\\g<0>", place.store.uri(f"{root}/{file.path}"))
+        groups[base if manifest.partition_by else root].append(path)
     frames = [
-        spark.read.schema(schema)
-        .option("basePath", place.store.uri(base))
-        .parquet(*(place.store.uri(path) for path in files))
+        spark.read.schema(schema).option("basePath", place.store.uri(base)).parquet(*files)
         for base, files in groups.items()
     ]
     return reduce(DataFrame.unionByName, frames)

@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from scorecast.batch.assemble import assemble, check_columns, empty_part
+from scorecast.batch.budget import allowed_errors, refuse_errors
 from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.describe import model_record, package_versions, spark_settings
 from scorecast.batch.engines.spark import Job, plan_job, plan_tasks, run_tasks
 from scorecast.batch.failures import classified
+from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
 from scorecast.batch.key import job_key
@@ -41,10 +43,11 @@ from scorecast.batch.publish import (
 from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitOutcome, UnitRecord, UnitWork, committed, run_units
 from scorecast.batch.verify import damages
-from scorecast.errors import OutputDamagedError, TooManyErrorsError
+from scorecast.errors import InputDataError, OutputDamagedError
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
 from scorecast.worker.handle import ModelHandle
+from scorecast.worker.notes import notes_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -158,7 +161,12 @@ class _Run:
         key = job_key(
             inputs=inputs.files,
             model_digest=self.model.resolved.digest,
-            options={**config.key_options(), "time_zone": self.model.time_zone},
+            options={
+                **config.key_options(),
+                "time_zone": self.model.time_zone,
+                # Options of the session and the directory that is asked for decide on columns, too.
+                "schema": inputs.source.df.schema.jsonValue(),
+            },
             packages=package_versions(self.model),
             repeatable=inputs.repeatable,
         )
@@ -175,10 +183,9 @@ class _Run:
         if base is None:
             return None
         manifest = base.manifest
-        if manifest is not None and not config.force:
-            runs = manifest.runs if config.mode == "append" else manifest.runs[-1:]
-            same = next((run for run in runs if run.job_key == key), None)
-            if config.incremental and inputs.source.files and not inputs.files:
+        if manifest is not None:
+            same = None if config.force else _same_job(config, manifest, key)
+            if config.incremental and not inputs.files:
                 same = manifest.run
             if same is not None:
                 if found := damages(self.output.store, self.output.layout, manifest, deep=False):
@@ -214,7 +221,12 @@ class _Run:
         try:
             records = self._predict(plan, inputs)
             self.clock.lap("predict")
-            _refuse_rate(self.config, records)
+            refuse_errors(
+                self.config,
+                failed=sum(record.rows_failed for record in records),
+                rows=sum(record.rows_in for record in records),
+            )
+            _refuse_nothing_read(plan, records)
             self.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
             manifest, sources = self._manifest(base, plan, inputs, records)
@@ -258,7 +270,7 @@ class _Run:
             return done
         handle = self.model.ship(self.spark, preflight=self.preflight)
         self.clock.lap("ship")
-        allowed = _allowed(config, inputs)
+        allowed = allowed_errors(config, inputs.total_rows)
         work = UnitWork(
             spark=self.spark,
             store=store,
@@ -277,14 +289,14 @@ class _Run:
         job = self._with_budget(allowed)
         store, layout, config = self.output.store, self.output.layout, self.config
 
-        def attempt(unit: Unit, folder: str, files: Sequence[str]) -> UnitOutcome:
+        def attempt(unit: Unit, folder: str, files: Sequence[str], turn: int) -> UnitOutcome:
             rows, counted = inputs.rows_of(files, count=unit.rows is None)
             df, tasks = plan_tasks(
                 job,
                 rows,
                 handle,
                 folder=folder,
-                notes=store.uri(layout.run(plan.run_id, "stops")),
+                notes=notes_folder(store.uri(layout.run(plan.run_id, "stops")), unit.name, turn),
                 unit=unit.name,
                 names=inputs.names(files),
                 has_row=inputs.source.has_row_index,
@@ -296,15 +308,17 @@ class _Run:
 
         def predict(unit: Unit, folder: str) -> UnitOutcome:
             files, skipped = list(unit.files), list[Corrupt]()
-            while True:
+            while files or not unit.files:
                 try:
-                    return replace(attempt(unit, folder, files), skipped=tuple(skipped))
+                    done = attempt(unit, folder, files, len(skipped))
+                    return replace(done, skipped=tuple(skipped))
                 except Exception as error:
                     broken = inputs.broken_in(error, files)
-                    if broken is None or len(files) == 1:
+                    if broken is None:
                         raise classified(error, config) from error
                     files.remove(broken.path)
                     skipped.append(broken)
+            return UnitOutcome((), 0, tuple(skipped))
 
         return predict
 
@@ -317,8 +331,9 @@ class _Run:
         self, base: Published | None, plan: Plan, inputs: Inputs, records: Sequence[UnitRecord]
     ) -> tuple[Manifest, Mapping[str, str]]:
         config = self.config
+        written = list(records)
         if not any(record.files for record in records):
-            records = [*records, empty_part(self.output, self.job, plan.run_id)]
+            written.append(empty_part(self.output, self.job, plan.run_id))
         run = Run(
             run_id=plan.run_id,
             job_key=plan.job_key,
@@ -337,7 +352,7 @@ class _Run:
         )
         left_out = {file.path for file in _skipped(inputs, records)}
         files = [file for file in inputs.files if file.path not in left_out]
-        return assemble(self.output, base, self.job, run, records, files)
+        return assemble(self.output, base, self.job, run, written, files)
 
     def _report(self, manifest: Manifest, run: Run, *, already: bool) -> RunReport:
         return RunReport(
@@ -358,26 +373,33 @@ class _Run:
         )
 
 
-def _allowed(config: BatchPredictConfig, inputs: Inputs) -> int | None:
-    """Give how many rows may fail; None where it takes the number of rows to tell."""
-    if config.on_error == "fail" or (config.max_errors is None and config.max_error_rate is None):
-        return 0
-    limits = [] if config.max_errors is None else [config.max_errors]
-    if config.max_error_rate is not None and inputs.total_rows is not None:
-        limits.append(int(config.max_error_rate * inputs.total_rows))
-    return min(limits, default=None)
-
-
-def _refuse_rate(config: BatchPredictConfig, records: Sequence[UnitRecord]) -> None:
-    """Hold the share of rows that failed against the limit, now that all rows are counted."""
-    failed = sum(record.rows_failed for record in records)
-    rows = sum(record.rows_in for record in records)
-    if config.max_error_rate is not None and failed > config.max_error_rate * rows:
+def _refuse_nothing_read(plan: Plan, records: Sequence[UnitRecord]) -> None:
+    """Refuse to publish for an input of which no file at all could be read."""
+    files = sum(len(unit.files) for unit in plan.units)
+    skipped = [file for record in records for file in record.skipped]
+    if skipped and len(skipped) == files:
         message = (
-            f"The model failed on {failed} of {rows} rows, and a share of {config.max_error_rate} "
-            "is allowed. Nothing was published. Allow more with max_error_rate, or mend the rows."
+            f"None of the {files} input files can be read, such as "
+            f'"{shown(skipped[0].path)}": {skipped[0].reason}. Nothing was published. '
+            "Write them again."
         )
-        raise TooManyErrorsError(message)
+        raise InputDataError(message)
+
+
+def _same_job(config: BatchPredictConfig, manifest: Manifest, key: str) -> Run | None:
+    """Give the run of this very job that an output is of, or has all rows of where jobs add."""
+    adds = config.mode == "append" or config.incremental
+    if config.mode == "overwrite-partitions":
+        runs = manifest.runs[-1:]
+    else:
+        runs = manifest.runs if adds or len(manifest.runs) == 1 else ()
+    return next((run for run in runs if run.job_key == key and _is_whole(manifest, run)), None)
+
+
+def _is_whole(manifest: Manifest, run: Run) -> bool:
+    """Tell whether no later run has replaced partitions that a run wrote."""
+    rows = sum(file.rows for file in manifest.files if file.run_id == run.run_id)
+    return rows == run.counters.rows_predicted
 
 
 def _counters(records: Sequence[UnitRecord], inputs: Inputs) -> Counters:

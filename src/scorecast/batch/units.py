@@ -15,14 +15,16 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scorecast.batch.budget import too_many_failed
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.layout import Layout
 from scorecast.batch.plan import Unit
 from scorecast.batch.publish import Step
 from scorecast.batch.stores.base import Store
-from scorecast.errors import OutputError, OutputMismatchError, TooManyErrorsError
+from scorecast.errors import OutputError, OutputMismatchError
 from scorecast.spark.versions import cancel_tagged, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
@@ -185,11 +187,7 @@ def _refuse(work: UnitWork, records: Sequence[UnitRecord], said: Notes) -> None:
     # Notes hold what running tasks have counted so far; records hold what is certain.
     failed = max(said.failed, sum(record.rows_failed for record in records))
     if work.allowed is not None and failed > work.allowed:
-        message = (
-            f"The model failed on {failed} rows or more, and {work.allowed} are allowed. Nothing "
-            "was published. Allow more with max_errors or max_error_rate, or mend the rows."
-        )
-        raise TooManyErrorsError(message)
+        raise too_many_failed(failed, work.allowed)
 
 
 def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
@@ -244,7 +242,7 @@ def _check(work: UnitWork, record: UnitRecord) -> None:
             f"Rows were lost or added in unit {record.unit}: {read} are in its input, "
             f"{record.rows_in} reached the model, {written} are in the files"
             f"{f', wrong are {wrong[:3]}' if wrong else ''}. Nothing was published. Run again; if "
-            "it happens again, the storage or the session is faulty."
+            "it happens again, the input names files twice, or the storage is faulty."
         )
         raise OutputMismatchError(message)
 
@@ -253,7 +251,7 @@ def footer_rows(place: str) -> int:
     """Give the number of rows that the footer of a written file tells.
 
     Raises:
-        OutputError: The file is not to be seen from here.
+        OutputError: The file is not to be seen from here, or it is damaged.
     """
     filesystem, path = filesystem_of(place)
     try:
@@ -263,6 +261,12 @@ def footer_rows(place: str) -> int:
         message = (
             f'The driver does not find "{place}", which a worker has written: executors and driver '
             "must see the same storage. Nothing was published. Give an output on shared storage."
+        )
+        raise OutputError(message) from error
+    except pa.ArrowInvalid as error:
+        message = (
+            f'The file "{place}", which a worker has just written, is no parquet file ({error}). '
+            "Nothing was published. Run again; if it happens again, the storage is faulty."
         )
         raise OutputError(message) from error
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,8 +47,19 @@ def note_failed(folder: str, partition: int, rows: int) -> None:
     _write(folder, f"{_FAILED}-{partition}.json", {"partition": partition, "rows": rows})
 
 
+def notes_folder(folder: str, unit: str, turn: int) -> str:
+    """Give the directory for the notes of the tasks of a unit.
+
+    Args:
+        folder: Directory for notes of the run.
+        unit: Name of the unit.
+        turn: How often the unit was begun before; what an earlier turn says does not count.
+    """
+    return f"{folder}/{unit}/{turn}"
+
+
 def read_notes(folder: str) -> Notes:
-    """Read what tasks have said. Runs on the driver, every second or so."""
+    """Read what tasks of all units have said. Runs on the driver, every second or so."""
     stopped, failed = None, 0
     for name, content in _read(folder):
         if name.startswith(_STOPPED):
@@ -70,7 +82,13 @@ def _write(folder: str, name: str, content: Mapping[str, Any]) -> None:
 
 def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     filesystem, path = filesystem_of(folder)
-    for info in filesystem.get_file_info(fs.FileSelector(path, allow_not_found=True)):
+    turns: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    selector = fs.FileSelector(path, allow_not_found=True, recursive=True)
+    for info in filesystem.get_file_info(selector):
         if info.is_file and not info.base_name.startswith("."):
-            with filesystem.open_input_stream(info.path) as stream:
-                yield info.base_name, json.loads(stream.read())
+            unit, turn, _ = info.path.rsplit("/", 3)[1:]
+            turns[unit][int(turn)].append(info.path)
+    for by_turn in turns.values():
+        for place in by_turn[max(by_turn)]:
+            with filesystem.open_input_stream(place) as stream:
+                yield place.rpartition("/")[2], json.loads(stream.read())

@@ -6,6 +6,7 @@ the JVM and what counts as output is what successful tasks name. Driver only, bu
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -177,19 +178,24 @@ def _places(at: int, names: Mapping[str, str], *, has_row: bool) -> tuple[Places
         return Places(), []
     path: Column = F.col("_metadata.file_path")
     salt, numbers = _numbers(names)
-    columns = [F.crc32(F.concat(F.lit(salt), path) if salt else path)]
+    columns = [F.crc32(F.md5(F.concat(F.lit(salt), path)) if salt else path)]
     if has_row:
         columns.append(F.col("_metadata.row_index"))
     return Places(at, at + 1 if has_row else None, numbers), columns
 
 
 def _numbers(names: Mapping[str, str]) -> tuple[str, dict[int, str]]:
-    """Number files by the CRC-32 of their paths, which Spark and Python both have."""
+    """Number files by the CRC-32 of their paths, which Spark and Python both have.
+
+    Paths of one length that share it do so with any salt, so a salt goes through MD5 before.
+    """
     salt = ""
     while True:
         numbers: dict[int, str] = {}
         for spelling, name in names.items():
-            number = zlib.crc32((salt + spelling).encode())
+            text = (salt + spelling).encode()
+            digest = hashlib.md5(text, usedforsecurity=False).hexdigest().encode()
+            number = zlib.crc32(digest if salt else text)
             if numbers.setdefault(number, name) != name:
                 break
         else:

@@ -1,0 +1,76 @@
+"""The batch job on Spark Connect: units, conditions, quarantine and messages as elsewhere."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from job_kit import predicted
+
+CODE = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from pyspark.sql import SparkSession
+import scorecast
+from scorecast import BatchPredictConfig, batch_predict
+model, folder = sys.argv[1:]
+spark = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+def run(name, **options):
+    given = {"model_uri": model, "output": f"{folder}/{name}", "on_error": "quarantine"}
+    try:
+        report = batch_predict(spark, BatchPredictConfig(**{**given, **options}))
+    except scorecast.errors.ScorecastError as error:
+        return [type(error).__name__, str(error)]
+    counters = report.counters
+    return [counters.rows_read, counters.rows_in, counters.rows_quarantined, report.units,
+            report.already_published]
+print(json.dumps({
+    "parquet": run("out", input=f"{folder}/in", units=2, max_errors=2, where="rid < 150"),
+    "again": run("out", input=f"{folder}/in", units=2, max_errors=2, where="rid < 150"),
+    "csv": run("csv_out", input=f"{folder}/a.csv", input_format="csv", where="1 = 0"),
+    "failed": run("failed", input=f"{folder}/in", units=2, max_errors=1),
+    "read": scorecast.read_predictions(spark, f"{folder}/out").count(),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def answers(connect_server, run_python, tmp_path_factory, counting_model):
+    """Run jobs on one Connect session; give what they answered."""
+    from job_kit import Kit
+
+    job = Kit(None, tmp_path_factory.mktemp("connect"), counting_model)
+    job.write("a.parquet", range(100), bad=[3])
+    job.write("b.parquet", range(100, 200), bad=[103])
+    (job.folder / "a.csv").write_text("rid,bad\n1,true\n2,false\n")
+    done = run_python(CODE, str(counting_model), str(job.folder))
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {**json.loads(done.stdout.splitlines()[-1]), "job": job}
+
+
+def test_rows_are_predicted_put_aside_and_counted(answers):
+    """Files and manifest of the output are those of a classic session."""
+    assert answers["parquet"] == [200, 150, 2, 2, False]
+    job = answers["job"]
+    assert job.rows() == predicted(set(range(150)) - {3, 103})
+    assert [row["file"] for row in job.quarantine()] == [
+        str(job.input / name) for name in ("a.parquet", "b.parquet")
+    ]
+    assert answers["read"] == pq.read_table(job.output, columns=["rid"]).num_rows
+
+
+def test_a_published_job_is_found(answers):
+    """The same job does nothing on Connect either."""
+    assert answers["again"] == [200, 150, 2, 2, True]
+
+
+def test_a_condition_that_is_never_met_is_counted(answers):
+    """Rows of csv are counted before the condition, also where Spark sees that none is left."""
+    assert answers["csv"] == [2, 0, 0, 1, False]
+
+
+def test_too_many_errors_end_the_job(answers):
+    """Errors of tasks reach the driver, and nothing is published."""
+    kind, text = answers["failed"]
+    assert kind == "TooManyErrorsError"
+    assert "1 are allowed" in text
+    assert not (answers["job"].folder / "failed").exists()

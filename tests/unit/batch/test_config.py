@@ -1,0 +1,66 @@
+"""Options of the job: what is refused, and what is shown of them."""
+
+import pytest
+
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.errors import ConfigError
+
+
+def config(**options) -> BatchPredictConfig:
+    """Give the options of a job."""
+    return BatchPredictConfig(**{"model_uri": "m", "input": "i", "output": "o", **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model_uri": " "}, "model_uri is empty"),
+        ({"input": ()}, "input is empty"),
+        ({"input": ("a", " ")}, "input is empty"),
+        ({"input": ("a", "b", "a/")}, 'input names "a" 2 times'),
+        ({"input": ("a", "b"), "input_format": "table"}, "names 2 tables"),
+        ({"mode": "replace"}, 'mode is "replace", expected one of error, overwrite'),
+        ({"on_error": "skip"}, "on_error"),
+        ({"on_corrupt": "null"}, "on_corrupt"),
+        ({"partition_by": "day"}, "tuple of names"),
+        ({"columns": ()}, "columns names no column"),
+        ({"keep": "rid"}, 'keep is "rid"'),
+        ({"keep": ()}, "keep names no column"),
+        ({"max_errors": -1, "on_error": "null"}, "max_errors is -1"),
+        ({"max_error_rate": 1.1, "on_error": "null"}, "max_error_rate is 1.1"),
+        ({"max_error_rate": float("nan"), "on_error": "null"}, "max_error_rate is nan"),
+        ({"batch_timeout": 0}, "batch_timeout is 0"),
+        ({"batch_timeout": float("nan")}, "batch_timeout is nan"),
+        ({"units": 0}, "units is 0"),
+        ({"keep_replaced": -1}, "keep_replaced is -1"),
+        ({"keep_replaced": float("nan")}, "keep_replaced is nan"),
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"max_errors": 1}, "need on_error"),
+        ({"max_error_rate": 0.1}, "need on_error"),
+        ({"mode": "overwrite-partitions"}, "needs partition_by"),
+        ({"mode": "overwrite", "incremental": True}, "incremental adds"),
+    ],
+)
+def test_wrong_options(options, words):
+    """Each is refused where the job is described, with its name and value."""
+    with pytest.raises(ConfigError, match="Invalid batch job options") as failed:
+        config(**options)
+    assert words in str(failed.value)
+
+
+def test_limits_of_none_are_no_limits():
+    """With fail, that no row may fail can be said as well."""
+    assert config(max_errors=0, max_error_rate=0.0).max_errors == 0
+    assert config(input=("a", "b")).inputs == ("a", "b")
+
+
+def test_secrets_are_not_shown():
+    """Values of the environment, and those whose names tell that they are secret, are stars."""
+    shown = config(
+        input_options={"user": "me", "Password": "p1", "url": "jdbc://me:p2@x"},
+        model_config={"api_key": "p3", "depth": 3},
+        extra_env={"ANY": "p4"},
+    ).shown_options()
+    assert not any(secret in str(shown) for secret in ("p1", "p2", "p3", "p4"))
+    assert (shown["input_options"]["user"], shown["model_config"]["depth"]) == ("me", 3)
+    assert shown["extra_env"] == {"ANY": "***"}

@@ -1,0 +1,165 @@
+"""One task of a job: its part files, its record, and what it leaves when it ends by an error."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import scorecast
+from scorecast.errors import ModelPredictError, OutputShapeError, TooManyErrorsError
+from scorecast.local.model import resolve_model
+from scorecast.models.signature import Scalar, Signature, Spec
+from scorecast.worker.input_plan import plan_by_name
+from scorecast.worker.notes import read_notes
+from scorecast.worker.options import PredictOptions
+from scorecast.worker.parts import PartOptions
+from scorecast.worker.places import Places
+from scorecast.worker.predict import PredictPlan
+from scorecast.worker.task import TaskPlan, read_record, run_task
+
+SIGNATURE = Signature(inputs=(Spec(Scalar("long"), "x"),))
+SENT = pa.schema([("x", pa.int64()), ("text", pa.string()), ("f", pa.int64()), ("r", pa.int64())])
+
+
+@pytest.fixture(scope="module")
+def handle(tmp_path_factory):
+    """Save a model that fails on negative numbers, and forgets a row of a batch with 999."""
+
+    def model(data):
+        if (data["x"] < 0).any():
+            msg = "negative"
+            raise ValueError(msg)
+        return (data["x"] * 2)[: 1 if (data["x"] == 999).any() else None]
+
+    path = scorecast.save_model(model, tmp_path_factory.mktemp("m") / "model", signature=SIGNATURE)
+    return resolve_model(path).local_handle()
+
+
+@pytest.fixture
+def plan(handle, tmp_path):
+    """Give a maker of plans of a task with a quarantine."""
+
+    def make(*, on_error="struct", allowed=0, quarantine=True, **options):
+        inputs = plan_by_name(SIGNATURE, pa.schema([("x", pa.int64())]))
+        options = PredictOptions(
+            on_error=on_error, error_class=on_error == "struct", max_errors=allowed, **options
+        )
+        aside = [("text", pa.string()), ("x", pa.int64())]
+        aside += [(name, pa.string()) for name in ("file", "class", "message", "digest")]
+        return TaskPlan(
+            predict=PredictPlan(handle, inputs, pa.int64(), None, options),
+            parts=PartOptions(pa.schema([("x", pa.int64()), ("p", pa.int64())]), "", "", "snappy"),
+            quarantine=PartOptions(pa.schema(aside), "", "", "snappy") if quarantine else None,
+            columns=(1, 0),
+            folder=str(tmp_path / "data"),
+            notes=str(tmp_path / "stops" / "u-0" / "0"),
+            unit="u-0",
+            places=Places(2, 3, {5: "/in/a.parquet"}),
+            allowed=allowed,
+            batch_timeout=None,
+        )
+
+    return make
+
+
+def batches(*groups):
+    """Make batches of numbers, in one file."""
+    start = 0
+    for group in groups:
+        rows = pa.array(range(start, start + len(group)), pa.int64())
+        texts = pa.array([f"t{x}" for x in group], pa.string())
+        files = pa.array([5] * len(group), pa.int64())
+        yield pa.RecordBatch.from_arrays(
+            [pa.array(group, pa.int64()), texts, files, rows], schema=SENT
+        )
+        start += len(group)
+
+
+def read(folder, files):
+    """Read the rows of the files of a record."""
+    return [row for file in files for row in pq.read_table(folder / file.path).to_pylist()]
+
+
+def test_good_and_bad_rows_are_apart(plan, tmp_path):
+    """The record names the files, with rows, bytes and counts as they are on the disk."""
+    record = run_task(batches([1, -2, 3], [], [4]), plan(allowed=1), partition=7, attempt=0)
+    assert (record.partition, record.rows_in, record.rows_failed) == (7, 4, 1)
+    data = tmp_path / "data"
+    assert read(data, record.files) == [{"x": x, "p": 2 * x} for x in (1, 3, 4)]
+    (bad,) = read(data / "quarantine", record.quarantine)
+    assert (bad["x"], bad["text"], bad["file"]) == (-2, "t-2", "/in/a.parquet")
+    assert bad["class"] == "ModelPredictError"
+    assert "negative" in bad["message"]
+    for file in (*record.files, *record.quarantine):
+        assert file.path.startswith("part-u-0-00007-")
+    (file,) = record.files
+    assert ((data / file.path).stat().st_size, file.rows) == (file.bytes, 3)
+    assert read_record(record.to_json()) == record
+    assert json.loads(record.to_json())["rows_in"] == 4
+
+
+def test_no_rows_no_files(plan, tmp_path):
+    """A task without rows writes nothing."""
+    record = run_task(batches([], []), plan(), partition=0, attempt=0)
+    assert (record.rows_in, record.files, record.quarantine) == (0, (), ())
+    assert not (tmp_path / "data").exists()
+
+
+def test_null_in_place_of_rows_that_fail(plan, tmp_path):
+    """Without a quarantine such rows stay, and are counted twice: as failed and as NULL."""
+    given = plan(allowed=2, quarantine=False)
+    record = run_task(batches([1, -2], [3, -4]), given, partition=0, attempt=0)
+    found = [row["p"] for row in read(tmp_path / "data", record.files)]
+    assert found == [2, None, 6, None]
+    assert (record.rows_failed, record.n_null) == (2, 2)
+
+
+def test_attempts_never_share_a_file(plan, tmp_path):
+    """What a lost attempt wrote stays beside, and no record names it."""
+    given = plan()
+    records = [run_task(batches([1, 2]), given, partition=0, attempt=0) for _ in range(2)]
+    paths = [file.path for record in records for file in record.files]
+    assert len(set(paths)) == 2
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == sorted(paths)
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_later_attempt_gives_the_same_rows(plan, tmp_path, attempt):
+    """In a process of its own the model gives the same, and fails on the same rows."""
+    given = plan(allowed=1, batch_size=2)
+    record = run_task(batches([1, -2, 3], [4, 5]), given, partition=0, attempt=attempt)
+    assert [row["p"] for row in read(tmp_path / "data", record.files)] == [2, 6, 8, 10]
+    assert record.rows_failed == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "options", "kind", "words"),
+    [
+        (([1, 2], [3, -1]), {"on_error": "fail"}, ModelPredictError, "rows 2 to 3"),
+        (([1, 2], [3, -1]), {"allowed": 0}, TooManyErrorsError, "rows 2 to 3"),
+        (([1, -2], [3, -1]), {"allowed": 1}, TooManyErrorsError, "rows 2 to 3"),
+        (([1, 2], [3, 999]), {"allowed": 9}, OutputShapeError, "rows 2 to 3"),
+    ],
+)
+def test_an_error_leaves_no_file_and_a_note(plan, tmp_path, groups, options, kind, words):
+    """The error says where, the driver reads the same, and nothing stays of the files."""
+    with pytest.raises(kind, match=words) as failed:
+        run_task(batches(*groups), plan(**options), partition=2, attempt=0)
+    assert '"/in/a.parquet", rows 2 to 3.' in str(failed.value)
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    said = read_notes(str(tmp_path / "stops")).stopped
+    assert (type(said), str(said)) == (kind, str(failed.value))
+
+
+def test_the_input_may_end_by_an_error(plan, tmp_path):
+    """What Spark raises while it sends rows goes on as it is, and nothing stays of the files."""
+
+    def broken():
+        yield from batches([1, 2])
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        run_task(broken(), plan(), partition=0, attempt=0)
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert read_notes(str(tmp_path / "stops")).stopped is None
