@@ -10,6 +10,7 @@ def main(model: str, source: str, output: str) -> None:
     import mlflow.pyfunc
 
     builder = SparkSession.builder.master("local[2,4]")
+    builder.config("spark.sql.execution.arrow.maxRecordsPerBatch", "250")
     spark = builder.config("spark.ui.enabled", "false").getOrCreate()
     predict = mlflow.pyfunc.spark_udf(spark, model, result_type="double")
     df = spark.read.parquet(source)

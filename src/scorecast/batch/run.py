@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
+from scorecast.batch.accounts import (
+    Clock,
+    counters_of,
+    known_files,
+    now,
+    refuse_nothing_read,
+    same_job,
+    skipped_files,
+    unit_entry,
+)
 from scorecast.batch.assemble import assemble, check_columns, empty_part
+from scorecast.batch.attempts import unit_predictor
 from scorecast.batch.budget import allowed_errors, refuse_errors
 from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.describe import model_record, package_versions, spark_settings
-from scorecast.batch.engines.spark import Job, plan_job, plan_tasks, run_tasks
-from scorecast.batch.failures import classified
-from scorecast.batch.file_names import shown
-from scorecast.batch.footers import Corrupt
+from scorecast.batch.engines.spark import Job, plan_job
 from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
 from scorecast.batch.key import job_key
-from scorecast.batch.manifest import Counters, Manifest, Run
+from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
     Output,
     check_mode,
@@ -31,7 +37,7 @@ from scorecast.batch.output import (
     output_error,
 )
 from scorecast.batch.overlap import refuse_overlap
-from scorecast.batch.plan import Plan, Unit, read_plan, split_units
+from scorecast.batch.plan import Plan, read_plan, split_units
 from scorecast.batch.publish import (
     Published,
     Step,
@@ -41,13 +47,11 @@ from scorecast.batch.publish import (
     recover,
 )
 from scorecast.batch.report import RunReport
-from scorecast.batch.units import UnitOutcome, UnitRecord, UnitWork, committed, run_units
+from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.batch.verify import damages
-from scorecast.errors import InputDataError, OutputDamagedError
+from scorecast.errors import OutputDamagedError
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
-from scorecast.worker.handle import ModelHandle
-from scorecast.worker.notes import notes_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,7 +84,7 @@ def run_job(
     spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
 ) -> RunReport:
     """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
-    clock = _Clock(_now())
+    clock = Clock(now())
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     if config.input_format != TABLE:
@@ -121,23 +125,6 @@ def run_job(
 
 
 @dataclass(slots=True)
-class _Clock:
-    started_at: str
-    started: float = field(default_factory=time.monotonic)
-    phases: dict[str, float] = field(default_factory=dict)
-    _last: float = 0.0
-
-    def lap(self, phase: str) -> None:
-        seconds = time.monotonic() - self.started
-        self.phases[phase] = round(seconds - self._last, 3)
-        self._last = seconds
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-
-@dataclass(slots=True)
 class _Run:
     spark: SparkSession
     config: BatchPredictConfig
@@ -146,7 +133,7 @@ class _Run:
     frame: FramePlan
     job: Job
     step: Step
-    clock: _Clock
+    clock: Clock
     preflight: bool
 
     def do(self, inputs: Inputs, run_id: str) -> RunReport:
@@ -157,7 +144,7 @@ class _Run:
             recover(output.directories, output.layout)
         base = published(output.store, output.layout)
         if config.incremental:
-            inputs = inputs.without(_known(base))
+            inputs = inputs.without(known_files(base))
         key = job_key(
             inputs=inputs.files,
             model_digest=self.model.resolved.digest,
@@ -184,7 +171,7 @@ class _Run:
             return None
         manifest = base.manifest
         if manifest is not None:
-            same = None if config.force else _same_job(config, manifest, key)
+            same = None if config.force else same_job(config, manifest, key)
             if config.incremental and not inputs.files:
                 same = manifest.run
             if same is not None:
@@ -226,7 +213,7 @@ class _Run:
                 failed=sum(record.rows_failed for record in records),
                 rows=sum(record.rows_in for record in records),
             )
-            _refuse_nothing_read(plan, records)
+            refuse_nothing_read(plan, records)
             self.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
             manifest, sources = self._manifest(base, plan, inputs, records)
@@ -276,56 +263,19 @@ class _Run:
             store=store,
             layout=layout,
             run_id=plan.run_id,
-            predict=self._predictor(plan, inputs, handle, allowed),
+            predict=unit_predictor(
+                config,
+                self.job,
+                inputs,
+                handle,
+                allowed=allowed,
+                notes=store.uri(layout.run(plan.run_id, "stops")),
+            ),
             filters=config.where is not None,
             allowed=allowed,
             step=self.step,
         )
         return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
-
-    def _predictor(
-        self, plan: Plan, inputs: Inputs, handle: ModelHandle, allowed: int | None
-    ) -> Callable[[Unit, str], UnitOutcome]:
-        job = self._with_budget(allowed)
-        store, layout, config = self.output.store, self.output.layout, self.config
-
-        def attempt(unit: Unit, folder: str, files: Sequence[str], turn: int) -> UnitOutcome:
-            rows, counted = inputs.rows_of(files, count=unit.rows is None)
-            df, tasks = plan_tasks(
-                job,
-                rows,
-                handle,
-                folder=folder,
-                notes=notes_folder(store.uri(layout.run(plan.run_id, "stops")), unit.name, turn),
-                unit=unit.name,
-                names=inputs.names(files),
-                has_row=inputs.source.has_row_index,
-                allowed=allowed,
-                batch_timeout=config.batch_timeout,
-            )
-            done = run_tasks(df, tasks)
-            return UnitOutcome(done, inputs.rows_read(files, done, counted()))
-
-        def predict(unit: Unit, folder: str) -> UnitOutcome:
-            files, skipped = list(unit.files), list[Corrupt]()
-            while files or not unit.files:
-                try:
-                    done = attempt(unit, folder, files, len(skipped))
-                    return replace(done, skipped=tuple(skipped))
-                except Exception as error:
-                    broken = inputs.broken_in(error, files)
-                    if broken is None:
-                        raise classified(error, config) from error
-                    files.remove(broken.path)
-                    skipped.append(broken)
-            return UnitOutcome((), 0, tuple(skipped))
-
-        return predict
-
-    def _with_budget(self, allowed: int | None) -> Job:
-        options = replace(self.model.options, max_errors=allowed)
-        model = replace(self.model, options=options)
-        return replace(self.job, frame=replace(self.frame, model=model))
 
     def _manifest(
         self, base: Published | None, plan: Plan, inputs: Inputs, records: Sequence[UnitRecord]
@@ -339,18 +289,18 @@ class _Run:
             job_key=plan.job_key,
             mode="append" if config.incremental else config.mode,
             started_at=plan.started_at,
-            published_at=_now(),
+            published_at=now(),
             base_version=None if base is None else base.version,
             model=model_record(self.model, config.model_uri),
             options=config.shown_options(),
             packages=package_versions(self.model),
             spark_conf=spark_settings(self.spark),
-            counters=_counters(records, inputs),
-            units=[_unit_record(record) for record in records],
-            skipped=[asdict(file) for file in _skipped(inputs, records)],
+            counters=counters_of(records, inputs),
+            units=[unit_entry(record) for record in records],
+            skipped=[asdict(file) for file in skipped_files(inputs, records)],
             seconds={**self.clock.phases, "total": round(self.clock.seconds, 3)},
         )
-        left_out = {file.path for file in _skipped(inputs, records)}
+        left_out = {file.path for file in skipped_files(inputs, records)}
         files = [file for file in inputs.files if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
 
@@ -371,75 +321,3 @@ class _Run:
             resumed_units=0 if already else sum(bool(unit["resumed"]) for unit in run.units),
             skipped=tuple(file["path"] for file in run.skipped),
         )
-
-
-def _refuse_nothing_read(plan: Plan, records: Sequence[UnitRecord]) -> None:
-    """Refuse to publish for an input of which no file at all could be read."""
-    files = sum(len(unit.files) for unit in plan.units)
-    skipped = [file for record in records for file in record.skipped]
-    if skipped and len(skipped) == files:
-        message = (
-            f"None of the {files} input files can be read, such as "
-            f'"{shown(skipped[0].path)}": {skipped[0].reason}. Nothing was published. '
-            "Write them again."
-        )
-        raise InputDataError(message)
-
-
-def _same_job(config: BatchPredictConfig, manifest: Manifest, key: str) -> Run | None:
-    """Give the run of this very job that an output is of, or has all rows of where jobs add."""
-    adds = config.mode == "append" or config.incremental
-    if config.mode == "overwrite-partitions":
-        runs = manifest.runs[-1:]
-    else:
-        runs = manifest.runs if adds or len(manifest.runs) == 1 else ()
-    return next((run for run in runs if run.job_key == key and _is_whole(manifest, run)), None)
-
-
-def _is_whole(manifest: Manifest, run: Run) -> bool:
-    """Tell whether no later run has replaced partitions that a run wrote."""
-    rows = sum(file.rows for file in manifest.files if file.run_id == run.run_id)
-    return rows == run.counters.rows_predicted
-
-
-def _counters(records: Sequence[UnitRecord], inputs: Inputs) -> Counters:
-    rows_in = sum(record.rows_in for record in records)
-    known = [record.rows_read for record in records]
-    read = None if None in known else sum(rows for rows in known if rows is not None)
-    if inputs.is_empty:
-        read = 0
-    quarantined = sum(file.rows for record in records for file in record.quarantine)
-    return Counters(
-        rows_read=read,
-        rows_filtered_out=None if read is None else read - rows_in,
-        rows_in=rows_in,
-        rows_predicted=rows_in - quarantined,
-        rows_quarantined=quarantined,
-        rows_failed=sum(record.rows_failed for record in records),
-        n_null=sum(record.n_null for record in records),
-        n_nan=sum(record.n_nan for record in records),
-        n_inf=sum(record.n_inf for record in records),
-    )
-
-
-def _unit_record(record: UnitRecord) -> dict[str, Any]:
-    return {
-        "unit": record.unit,
-        "rows_in": record.rows_in,
-        "rows_failed": record.rows_failed,
-        "tasks": record.tasks,
-        "seconds": record.seconds,
-        "resumed": record.resumed,
-    }
-
-
-def _skipped(inputs: Inputs, records: Sequence[UnitRecord]) -> list[Corrupt]:
-    return [*inputs.skipped, *(file for record in records for file in record.skipped)]
-
-
-def _known(base: Published | None) -> Sequence[Any]:
-    return () if base is None or base.manifest is None else base.manifest.inputs
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

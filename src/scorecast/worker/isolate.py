@@ -56,10 +56,10 @@ def isolate_rows(
         result: Type of a prediction.
         did_well: Whether the model did well on other rows before, so that a batch of a few rows
             that all fail, as the last one of a task may be, does not show that it is broken.
-        at_most: Rows that may fail; None for all but one.
+        at_most: Rows that may fail, and be all of them; None for all but one.
 
     Raises:
-        ModelPredictError: Every row fails.
+        ModelPredictError: Every row fails, and nobody said how many may.
         TooManyErrorsError: More rows fail than may.
         OutputShapeError: The predictions are not one per row.
     """
@@ -109,7 +109,7 @@ class _Search:
         else:
             parts = list(self._halves(0, rows))
         few = self.few_may_fail and rows < _SUSPICIOUS
-        if len(self.errors) == rows and not few:
+        if len(self.errors) == rows and not few and self.at_most is None:
             raise self._all_fail(whole) from whole
         return parts
 
@@ -155,7 +155,9 @@ class _Search:
     def _refuse_hopeless(self, error: PredictionError) -> None:
         """Stop early when rows taken from all over the batch fail as well."""
         rows = self.batch.num_rows
-        if self.some_did_well or len(self.errors) != _SUSPICIOUS or rows < _SUSPICIOUS**2:
+        if self.at_most is not None or self.some_did_well:
+            return
+        if len(self.errors) != _SUSPICIOUS or rows < _SUSPICIOUS**2:
             return
         for row in range(rows - 1, _SUSPICIOUS, -(rows // (2 * _SUSPICIOUS))):
             if isinstance(self._tried(row, row + 1), pa.Array):

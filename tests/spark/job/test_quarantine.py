@@ -38,7 +38,6 @@ def test_exactly_the_bad_rows_are_aside(job, bad):
     assert (job.output / "_quarantine").exists() == bool(bad)
 
 
-@pytest.mark.xfail(strict=True, reason="a batch of which every row fails ends the job by itself")
 @pytest.mark.parametrize("batch_size", [None, 1])
 def test_batches_of_bad_rows_alone_are_aside(job, batch_size):
     """Bad rows may fill batches, as long as the job allows them all."""
