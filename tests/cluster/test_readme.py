@@ -48,7 +48,7 @@ def test_shell_examples(demo, shell, repository):
     assert demo.returncode == 0
     commands = blocks((repository / "README.md").read_text(), "bash")
     commands = [block for block in commands if not block.startswith("make ")]
-    assert len(commands) == 2
+    assert len(commands) == 4
     shell(CLEAN)
     for command in commands:
         done = shell(command)

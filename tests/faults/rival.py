@@ -210,11 +210,10 @@ def save_odd_models(place: Place) -> None:
         import numpy as np
 
         values = (data["x"] * 3.0).to_numpy()
-        kept = builtins.__dict__.pop("kept_prediction", None)
-        if kept is None and len(values) > 1:
-            builtins.kept_prediction = values[-1]
-            return values[:-1]
-        return values if kept is None else np.concatenate([[kept], values])
+        if builtins.__dict__.pop("one_is_missing", False):
+            return np.concatenate([values, values[-1:]])
+        builtins.one_is_missing = True
+        return values[1:]
 
     def undefined(data):
         return (data["x"] * 3.0).where(data["rid"] != 7)
