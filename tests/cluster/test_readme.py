@@ -43,6 +43,15 @@ def test_first_screen_shows_the_commands_and_the_function(repository):
     assert "spark_udf(spark, " in text
 
 
+def test_files_that_are_named_exist(repository):
+    """Tests, benchmarks and other files that the README points to are there."""
+    text = (repository / "README.md").read_text()
+    files = set(re.findall(r"`((?:src|jobs|tests|conf|benchmarks)/[\w./-]+)`", text))
+    assert len(files) > 20
+    assert [file for file in sorted(files) if not (repository / file).exists()] == []
+    assert re.findall(r"`test_\w+\.py`", text) == []
+
+
 def test_shell_examples(demo, shell, repository):
     """The commands of the README run as they stand, one after the other."""
     assert demo.returncode == 0

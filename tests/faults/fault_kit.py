@@ -1,28 +1,26 @@
-"""Real jobs as processes of their own, ways to hurt them, a reader that polls, and an oracle.
+"""Real jobs as processes of their own, with inputs and models that show what is lost or doubled.
 
-The oracle is the multiset of (rid, prediction), read by pyarrow: `rid` is unique in the input, and
-a model is a function of one row, so that a lost, doubled or mixed row is seen.
+`rid` is unique in the input, and a model is a function of one row, so that the rows of an output
+are known beforehand; `fault_oracle` compares them.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import pandas as pd
 import psutil
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -30,6 +28,14 @@ ROWS, FILES = 20_000, 8
 PATIENCE = 240
 LOCAL = "local[2,4]"
 CLUSTER = "local-cluster[2,1,1024]"
+# A task for each file, so that some end long before others.
+TASK_EACH = {
+    "spark.sql.files.maxPartitionBytes": "65536",
+    "spark.sql.files.openCostInBytes": "65536",
+}
+OLD, NEW = 2.0, 3.0
+
+_MARK = "SCORECAST_FAULT_JOB"
 
 
 def write_input(folder: Path, rows: int = ROWS, files: int = FILES) -> Path:
@@ -45,6 +51,11 @@ def write_input(folder: Path, rows: int = ROWS, files: int = FILES) -> Path:
 def expected(factor: float, rows: int = ROWS) -> np.ndarray:
     """Give what a model of this factor predicts, by rid."""
     return np.arange(rows) / 7 * factor
+
+
+def versions() -> dict[str, np.ndarray]:
+    """Give the versions that a reader may see while NEW replaces OLD."""
+    return {"old": expected(OLD), "new": expected(NEW)}
 
 
 def save(folder: Path, factor: float, harm: str = "", calls: Path | None = None) -> Path:
@@ -82,6 +93,13 @@ def at(rid: int, code: str) -> str:
 SLOW = "import time; time.sleep(0.1)"
 SEGFAULT = "import ctypes; ctypes.string_at(0)"
 HANG = "import time; time.sleep(3600)"
+# Ways to leave that are no Exception, or that end the process.
+EXITS = {
+    "sys.exit": "import sys; sys.exit(0)",
+    "os._exit": "import os; os._exit(0)",
+    "KeyboardInterrupt": "raise KeyboardInterrupt",
+    "StopIteration": "raise StopIteration",
+}
 
 
 @dataclass
@@ -90,6 +108,7 @@ class Job:
 
     process: subprocess.Popen
     log: Path
+    mark: str
 
     @property
     def text(self) -> str:
@@ -100,20 +119,41 @@ class Job:
         """Wait for its end; give its exit code."""
         return self.process.wait(seconds)
 
-    def below(self) -> list[psutil.Process]:
-        """Give all processes that it has started."""
-        try:
-            return psutil.Process(self.process.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            return []
+    def processes(self) -> list[psutil.Process]:
+        """Give all processes that it has started and that live, also those it no longer knows.
+
+        They are found by a variable of their environment, which children inherit.
+        """
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if (
+                    process.environ().get(_MARK) == self.mark
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(process)
+        return found
 
     def workers(self) -> list[psutil.Process]:
         """Give the Python workers, which a daemon has forked."""
-        return [p for p in self.below() if "pyspark.daemon" in _command(p) and _is_fork(p)]
+        return [p for p in self.processes() if "pyspark.daemon" in _command(p) and _is_fork(p)]
 
     def executors(self) -> list[psutil.Process]:
         """Give the executors of a local cluster."""
-        return [p for p in self.below() if "CoarseGrainedExecutorBackend" in _command(p)]
+        return [p for p in self.processes() if "CoarseGrainedExecutorBackend" in _command(p)]
+
+    def jvms(self) -> list[psutil.Process]:
+        """Give the JVMs of the driver."""
+        return [p for p in self.processes() if "org.apache.spark.deploy.SparkSubmit" in _command(p)]
+
+    def drivers(self) -> list[psutil.Process]:
+        """Give the Python processes of the driver, also below spark-submit."""
+        script = ("jobs/batch_predict.py", "faults/job.py")
+        return [
+            p
+            for p in self.processes()
+            if any(word in _command(p) for word in script) and p.name().startswith("python")
+        ]
 
 
 def _command(process: psutil.Process) -> str:
@@ -137,8 +177,13 @@ def running(command: list[object], log: Path, **environment: str) -> Iterator[Jo
     from scorecast.spark.java import java_home_for_spark, require_java
 
     java = java_home_for_spark(require_java(os.environ), os.environ)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    given = {"JAVA_HOME": str(java), "PATH": path, "PYSPARK_PYTHON": sys.executable}
+    mark = uuid.uuid4().hex
+    given = {
+        "JAVA_HOME": str(java),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYSPARK_PYTHON": sys.executable,
+        _MARK: mark,
+    }
     with log.open("wb") as file:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -149,19 +194,46 @@ def running(command: list[object], log: Path, **environment: str) -> Iterator[Jo
             cwd=REPOSITORY,
             env={**os.environ, **given, **environment},
         )
+    job = Job(process, log, mark)
     try:
-        yield Job(process, log)
+        yield job
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        # Daemons of Python workers have groups of their own.
+        for left in job.processes():
+            with suppress(psutil.Error):
+                left.kill()
         process.wait()
 
 
-def job_command(*options: object, master: str = LOCAL, at_step: str = "") -> list[object]:
-    """Give the command of a job; `at_step` is ``STEP:N:ACT``, see job.py."""
-    if at_step:
-        return [sys.executable, HERE / "job.py", at_step, "--master", master, *options]
-    return [sys.executable, REPOSITORY / "jobs/batch_predict.py", "--master", master, *options]
+def job_command(
+    *options: object,
+    master: str = LOCAL,
+    at_step: str = "",
+    submit: bool = False,
+    conf: Mapping[str, str] | None = None,
+) -> list[object]:
+    """Give the command of a job.
+
+    Args:
+        options: Options of the job.
+        master: Where Spark runs.
+        at_step: ``STEP:N:ACT``, see job.py.
+        submit: Whether spark-submit starts it; settings take it too.
+        conf: Settings of Spark.
+    """
+    script = [HERE / "job.py", at_step] if at_step else [REPOSITORY / "jobs/batch_predict.py"]
+    if not submit and not conf:
+        return [sys.executable, *script, "--master", master, *options]
+    words = [word for name, value in (conf or {}).items() for word in ("--conf", f"{name}={value}")]
+    start = Path(sys.executable).with_name("spark-submit")
+    return [start, "--master", master, *words, *script, *options]
+
+
+def parts_in(folder: Path) -> set[Path]:
+    """Give all part files anywhere in a folder, which others may change meanwhile."""
+    return set(map(Path, glob.iglob(f"{folder}/**/part-*", recursive=True)))  # noqa: PTH207 - it skips what vanishes
 
 
 @dataclass
@@ -177,6 +249,7 @@ class Place:
     def __post_init__(self) -> None:
         self.source = write_input(self.folder / "in", self.rows, self.files)
         self.output = self.folder / "out"
+        self.control = self.folder / ".out.scorecast"
 
     def model(self, factor: float, harm: str = "", calls: Path | None = None) -> Path:
         """Give a model, saving it when it is asked for first."""
@@ -192,109 +265,26 @@ class Place:
         return ["--model-uri", model, *paths, "--mode", "overwrite", *more]
 
     @contextmanager
-    def start(
-        self, model: Path, *more: object, master: str = LOCAL, at_step: str = ""
-    ) -> Iterator[Job]:
-        """Start a job."""
-        self.runs += 1
-        command = job_command(*self.options(model, *more), master=master, at_step=at_step)
-        with running(command, self.folder / f"log{self.runs}") as job:
+    def start(self, model: Path, *more: object, **how: object) -> Iterator[Job]:
+        """Start a job; `how` are the arguments of `job_command`."""
+        with self.command(job_command(*self.options(model, *more), **how)) as job:
             yield job
 
-    def run(self, model: Path, *more: object, master: str = LOCAL, at_step: str = "") -> tuple:
+    @contextmanager
+    def command(self, command: list[object], **environment: str) -> Iterator[Job]:
+        """Start any command, with a log of its own."""
+        self.runs += 1
+        with running(command, self.folder / f"log{self.runs}", **environment) as job:
+            yield job
+
+    def run(self, model: Path, *more: object, **how: object) -> tuple[int, str]:
         """Run a job to its end; give exit code and what it printed."""
-        with self.start(model, *more, master=master, at_step=at_step) as job:
+        with self.start(model, *more, **how) as job:
             return job.wait(), job.text
 
-
-def read_rows(output: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Read rid and prediction as a reader of a directory does; None where there is nothing."""
-    try:
-        files = [path for path in output.iterdir() if not path.name.startswith(("_", "."))]
-    except FileNotFoundError:
-        return None
-    tables = [pq.read_table(path, columns=["rid", "prediction"]) for path in files]
-    table = pa.concat_tables(tables) if tables else pa.table({"rid": [], "prediction": []})
-    rid, made = table["rid"].to_numpy(), table["prediction"].to_numpy()
-    order = np.lexsort((made, rid))
-    return rid[order], made[order]
-
-
-def is_version(rows: tuple[np.ndarray, np.ndarray], wanted: np.ndarray) -> bool:
-    """Tell whether rows are exactly those of one version."""
-    rid, made = rows
-    return len(rid) == len(wanted) and bool(
-        (rid == np.arange(len(wanted))).all() and (made == wanted).all()
-    )
-
-
-class Reader:
-    """Polls an output, and holds each reading against the versions that may be there."""
-
-    def __init__(self, output: Path, versions: dict[str, np.ndarray], *, absent: bool) -> None:
-        self.output, self.versions, self.absent = output, versions, absent
-        self.seen: dict[str, int] = {}
-        self.violations: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._poll)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _poll(self) -> None:
-        while not self._stop.wait(0.02):
-            what = self._look()
-            self.seen[what] = self.seen.get(what, 0) + 1
-
-    def _look(self) -> str:
-        try:
-            rows = read_rows(self.output)
-        except FileNotFoundError:
-            return "moved"  # listed before and opened after a replacement: an error, no mix
-        if rows is None:
-            if not self.absent:
-                self.violations.append("nothing is there")
-            return "absent"
-        for name, wanted in self.versions.items():
-            if is_version(rows, wanted):
-                return name
-        self.violations.append(f"{len(rows[0])} rows that are no version")
-        return "violation"
-
-
-def check_output(output: Path, wanted: np.ndarray, quarantined: int = 0) -> list[str]:
-    """Name what is wrong with an output: rows, footers, checksums, counters."""
-    rows = read_rows(output)
-    if rows is None:
-        return ["there is no output"]
-    problems = []
-    keep = np.ones(len(wanted), bool)
-    if quarantined:
-        aside = pq.read_table(output / "_quarantine", columns=["rid"])["rid"].to_numpy()
-        keep[aside] = False
-        if len(aside) != quarantined:
-            problems.append(f"{len(aside)} rows are quarantined, expected {quarantined}")
-    rid, made = rows
-    lost = int(keep.sum()) - len(np.unique(rid))
-    doubled = len(rid) - len(np.unique(rid))
-    if lost or doubled:
-        problems.append(f"{lost} rows lost, {doubled} doubled")
-    elif not (made == wanted[keep]).all():
-        problems.append("predictions are of another model")
-    from scorecast.batch.verify import verify
-
-    found = verify(str(output), deep=True)
-    problems += found.damages
-    counters = found.manifest.run.counters
-    total = counters.rows_predicted + counters.rows_quarantined + (counters.rows_filtered_out or 0)
-    if counters.rows_read != total or counters.rows_predicted != len(rid):
-        problems.append(f"the manifest counts {counters}")
-    return problems
+    def staged(self) -> set[Path]:
+        """Give the part files that a job has written so far."""
+        return parts_in(self.control)
 
 
 def until(condition: Callable[[], object], job: Job, seconds: float = PATIENCE) -> object:
@@ -304,8 +294,28 @@ def until(condition: Callable[[], object], job: Job, seconds: float = PATIENCE) 
         if found := condition():
             return found
         if job.process.poll() is not None:
+            if found := condition():
+                return found
             message = f"the job ended with {job.process.returncode}:\n{job.text[-3000:]}"
             raise AssertionError(message)
         time.sleep(0.01)
     message = f"waited {seconds} s; the job printed:\n{job.text[-3000:]}"
     raise AssertionError(message)
+
+
+def gone(job: Job, seconds: float) -> list[str]:
+    """Wait until all that a job has started is gone; name what is left after that time."""
+    deadline = time.monotonic() + seconds
+    while (left := job.processes()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return [f"process {p.pid} is left: {_command(p)[:80]}" for p in left]
+
+
+def until_ended(processes: Callable[[], list[psutil.Process]], seconds: float) -> bool:
+    """Wait until there are none of some processes."""
+    deadline = time.monotonic() + seconds
+    while left := processes():
+        if time.monotonic() > deadline:
+            return False
+        psutil.wait_procs(left, timeout=0.1)
+    return True

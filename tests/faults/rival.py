@@ -18,39 +18,36 @@ from pathlib import Path
 import numpy as np
 from fault_kit import (
     HERE,
+    NEW,
+    OLD,
     SEGFAULT,
     SLOW,
     Job,
     Place,
-    Reader,
     at,
     expected,
-    is_version,
     job_command,
-    read_rows,
-    running,
+    parts_in,
     until,
+    versions,
 )
+from fault_oracle import Reader, is_version, read_rows
 
-OLD, NEW = 2.0, 3.0
 Start = Callable[..., AbstractContextManager[Job]]
 
 
 def start_mlflow(place: Place, model: Path, output: Path | None = None) -> AbstractContextManager:
     """Start the job of MLflow."""
-    place.runs += 1
     words = [model, place.source, output or place.output]
     command = [sys.executable, HERE / "mlflow_job.py", *words]
-    return running(command, place.folder / f"log{place.runs}", MLFLOW_DISABLE_TELEMETRY="true")
+    return place.command(command, MLFLOW_DISABLE_TELEMETRY="true")
 
 
 def start_ours(place: Place, model: Path, output: Path | None = None) -> AbstractContextManager:
     """Start the job of scorecast."""
-    place.runs += 1
     paths = ["--input", place.source, "--output", output or place.output]
     more = ("--mode", "overwrite", "--batch-size", 250)
-    command = job_command("--model-uri", model, *paths, *more)
-    return running(command, place.folder / f"log{place.runs}")
+    return place.command(job_command("--model-uri", model, *paths, *more))
 
 
 def run(start: Start, place: Place, model: Path, output: Path | None = None) -> tuple[int, str]:
@@ -61,7 +58,7 @@ def run(start: Start, place: Place, model: Path, output: Path | None = None) -> 
 
 def reset(place: Place) -> None:
     """Put the old output back."""
-    for path in (place.output, place.output.with_name(".out.scorecast")):
+    for path in (place.output, place.control):
         shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(place.folder / "kept", place.output)
 
@@ -87,19 +84,26 @@ def failing(start: Start, place: Place) -> str:
 
 
 def killed(start: Start, place: Place) -> str:
-    """The driver is killed (-9) while it writes, in 3 rounds: what readers saw."""
+    """The driver is killed (-9) 0 to 3 s after the first part file is there: what readers saw."""
     seen: list[str] = []
-    for _ in range(3):
+    # The slow rows are in a few batches, so that some tasks end long before others.
+    model = place.model(NEW, "import time; time.sleep((data['rid'] > 15000).any() * 4)")
+    for seconds in range(4):
         reset(place)
-        versions = {"old": expected(OLD), "new": expected(NEW)}
-        # The slow rows are in a few batches, so that some tasks end long before others.
-        model = place.model(NEW, "import time; time.sleep((data['rid'] > 15000).any() * 4)")
-        with Reader(place.output, versions, absent=True) as reader, start(place, model) as job:
-            until(job.workers, job)
-            time.sleep(6)
+        old = parts_in(place.output)
+
+        def parts(old: set[Path] = old) -> bool:
+            return bool({*parts_in(place.output), *place.staged()} - old)
+
+        with (
+            Reader(place.output, versions(), absent=True) as reader,
+            start(place, model) as job,
+        ):
+            until(parts, job)
+            time.sleep(seconds)
             job.process.kill()
             job.wait()
-        if reader.seen.get("absent"):
+        if reader.seen["absent"]:
             seen.append("no output")
         seen += [f"one of {text.partition(' that')[0]}" for text in reader.violations[-1:]]
     saw = f"also {' and '.join(sorted(set(seen)))}" if seen else "the old or the new version"
@@ -228,7 +232,7 @@ def save_odd_models(place: Place) -> None:
 def main(names: list[str]) -> None:
     """Print the table, or the rows of it whose checks are named."""
     with tempfile.TemporaryDirectory(prefix="rival-") as name:
-        place = Place(Path(name))
+        place = Place(Path(name) / "place")
         save_odd_models(place)
         code, text = run(start_ours, place, place.model(OLD))
         if code != 0:

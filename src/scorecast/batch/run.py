@@ -159,6 +159,7 @@ class _Run:
         )
         before = self._done_before(base, key, inputs)
         if before is not None:
+            self._collect()
             return before
         inputs = inputs.checked(self.frame.columns)
         self.clock.lap("check")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -176,7 +177,7 @@ def call_model(
         text = one_line(error)
         message = (
             f"The model raised {type(error).__name__} on a batch of {rows} rows: {text} "
-            f"({_where(error)}). Try the rows with load_model(...).predict on the driver."
+            f"({_where(error)}). {_next_step(error)}"
         )
         raise ModelPredictError(message) from error
 
@@ -185,3 +186,12 @@ def _where(error: BaseException) -> str:
     """Name the line that raised; the traceback itself may not reach the user."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+
+
+def _next_step(error: BaseException) -> str:
+    if not isinstance(error, MemoryError):
+        return "Try the rows with load_model(...).predict on the driver."
+    # Set by Spark for its workers.
+    limit = os.environ.get("PYSPARK_EXECUTOR_MEMORY_MB")
+    given = f" (spark.executor.pyspark.memory: {limit} MiB for this worker)" if limit else ""
+    return f"Give Python workers more memory{given}, or make batches smaller (batch_size)."

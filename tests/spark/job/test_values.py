@@ -256,3 +256,28 @@ def test_times_do_not_depend_on_the_time_zone(job, tmp_path, conf, zone):
     assert sorted(path.name for path in job.output.glob("day=*")) == sorted(
         {f"day={day.as_py().year:04d}-{day.as_py():%m-%d}" for day in days}
     )
+
+
+def test_two_hundred_random_names(job, tmp_path):
+    """Each column of a random name keeps its own values, and the model gets the right one."""
+    random = np.random.default_rng(49)
+    signs = [chr(sign) for sign in range(1, 0x3000)] + list("🐍😀 .`\"'\\/,;:{}()=%*?[]-" * 200)
+    drawn = ("".join(random.choice(signs, random.integers(1, 12))) for _ in range(400))
+    names = list({name.lower(): name for name in drawn if name.strip()}.values())[:200]
+    table = {name: pa.array([f"{i}-{at}" for at in range(50)]) for i, name in enumerate(names)}
+    job.write("a.parquet", range(50), **table)
+    asked = names[::20]
+
+    def model(data):
+        return data[asked].agg("|".join, axis=1)
+
+    inputs = tuple(Spec(Scalar("string"), name) for name in asked)
+    path = scorecast.save_model(model, tmp_path / "model", signature=Signature(inputs=inputs))
+    job.run(model_uri=path, result_type="string", on_error="quarantine")
+    out = pq.read_table(job.output).sort_by("rid")
+    assert len(names) == 200
+    assert out.column_names == ["rid", "bad", *names, "prediction"]
+    assert all(out[name].to_pylist() == values.to_pylist() for name, values in table.items())
+    at = [names.index(name) for name in asked]
+    expected = ["|".join(f"{i}-{row}" for i in at) for row in range(50)]
+    assert out["prediction"].to_pylist() == expected

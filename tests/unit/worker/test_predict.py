@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scorecast
@@ -74,6 +74,7 @@ def forest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ModelHandle]:
     rows=st.lists(st.tuples(*[st.floats(-3, 3)] * 3), min_size=1, max_size=40),
     cuts=st.lists(st.integers(0, 40), max_size=6),
 )
+@settings(max_examples=500)
 def test_predictions_do_not_depend_on_how_rows_are_cut_into_batches(
     forest: tuple[Any, ModelHandle], rows: list[tuple[float, ...]], cuts: list[int]
 ) -> None:
@@ -197,6 +198,22 @@ def test_whatever_a_model_raises_is_an_error_of_the_batch(
     assert isinstance(caught.value.__cause__, cause)
     assert f"The model raised {cause.__name__} on a batch of 2 rows" in str(caught.value)
     assert text in str(caught.value)
+
+
+def test_a_model_without_memory_is_told_its_limit(
+    handle: Handle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the setting of Spark, what it is here, and what to do."""
+
+    def greedy(data: Any) -> Any:
+        return bytearray(1 << 62)
+
+    plan = plan_for(handle(greedy, [X]))
+    with pytest.raises(ModelPredictError, match=r"more memory, or make batches smaller"):
+        list(predict_batches([batch(1.0)], plan))
+    monkeypatch.setenv("PYSPARK_EXECUTOR_MEMORY_MB", "512")
+    with pytest.raises(ModelPredictError, match=r"spark.executor.pyspark.memory: 512 MiB"):
+        list(predict_batches([batch(1.0)], plan))
 
 
 def test_an_interrupt_is_passed_on(handle: Handle) -> None:
