@@ -101,6 +101,16 @@ def test_a_worker_or_an_executor_that_is_killed(old, reader, master, victims):
     assert check_output(old.output, expected(NEW)) == []
 
 
+def test_a_job_that_is_terminated_while_java_starts(old, reader):
+    """It ends with 143, and leaves no JVM that waits for its driver for ever."""
+    with old.start(old.model(NEW)) as job:
+        until(job.jvms, job)
+        job.process.send_signal(signal.SIGTERM)
+        assert job.wait(30) == 143, job.text
+        assert gone(job, 30) == []
+    assert check_output(old.output, expected(OLD)) == []
+
+
 def test_a_job_that_is_terminated(old, reader, tmp_path):
     """SIGTERM ends it with 143 and leaves the old output, no process and no lock."""
     calls = tmp_path / "calls"

@@ -1,4 +1,4 @@
-"""What a run adds up and looks up: rows, units, files left out, time, earlier runs. Driver only."""
+"""What a run adds up and looks up: rows, units, files left out, time. Driver only."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.inputs import Inputs
-from scorecast.batch.manifest import Counters, Manifest, Run
+from scorecast.batch.manifest import Counters
 from scorecast.batch.plan import Plan
-from scorecast.batch.publish import Published
-from scorecast.batch.snapshot import InputFile
 from scorecast.batch.units import UnitRecord
 from scorecast.errors import InputDataError
 
@@ -58,22 +55,6 @@ def refuse_nothing_read(plan: Plan, records: Sequence[UnitRecord]) -> None:
         raise InputDataError(message)
 
 
-def same_job(config: BatchPredictConfig, manifest: Manifest, key: str) -> Run | None:
-    """Give the run of this very job that an output is of, or has all rows of where jobs add."""
-    adds = config.mode == "append" or config.incremental
-    if config.mode == "overwrite-partitions":
-        runs = manifest.runs[-1:]
-    else:
-        runs = manifest.runs if adds or len(manifest.runs) == 1 else ()
-    return next((run for run in runs if run.job_key == key and _is_whole(manifest, run)), None)
-
-
-def _is_whole(manifest: Manifest, run: Run) -> bool:
-    """Tell whether no later run has replaced partitions that a run wrote."""
-    rows = sum(file.rows for file in manifest.files if file.run_id == run.run_id)
-    return rows == run.counters.rows_predicted
-
-
 def counters_of(records: Sequence[UnitRecord], inputs: Inputs) -> Counters:
     """Add up the rows of all units."""
     rows_in = sum(record.rows_in for record in records)
@@ -110,11 +91,6 @@ def unit_entry(record: UnitRecord) -> dict[str, Any]:
 def skipped_files(inputs: Inputs, records: Sequence[UnitRecord]) -> list[Corrupt]:
     """Give the input files that were left out, before the run and during it."""
     return [*inputs.skipped, *(file for record in records for file in record.skipped)]
-
-
-def known_files(base: Published | None) -> Sequence[InputFile]:
-    """Give the input files whose rows an output holds."""
-    return () if base is None or base.manifest is None else base.manifest.inputs
 
 
 def now() -> str:

@@ -2,7 +2,8 @@
 
 Driver only. Every mode makes the whole new output, so that it can be published in one step:
 ``error`` and ``overwrite`` of the new files alone, ``append`` of the old and the new ones,
-``overwrite-partitions`` of the new ones and the old ones in other partitions.
+``overwrite-partitions`` of the new ones and the old ones in other partitions. The quarantine is
+treated alike.
 """
 
 from __future__ import annotations
@@ -59,17 +60,18 @@ def assemble(  # noqa: PLR0913 - what a version is made of
     if base is None or run.mode in ("error", "overwrite"):
         return manifest, sources
     old = base.manifest if base.manifest is not None else _found(output, job)
-    kept = list(old.files)
+    kept, kept_aside = list(old.files), list(old.quarantine)
     if run.mode == "overwrite-partitions":
-        replaced = {_partition(file.path) for file in new if file.rows}
+        replaced = {_partition(file.path) for file in (*new, *aside) if file.rows}
         kept = [file for file in kept if _partition(file.path) not in replaced]
+        kept_aside = [file for file in kept_aside if _partition(file.path) not in replaced]
     # An empty part is there for its columns alone.
     files = [file for file in (*kept, *new) if file.rows] or new
     merged = replace(
         manifest,
         runs=(*old.runs, run),
         files=tuple(files),
-        quarantine=(*old.quarantine, *aside),
+        quarantine=(*kept_aside, *aside),
         inputs=tuple({file.path: file for file in (*old.inputs, *inputs)}.values()),
     )
     places = {file.path: sources.get(file.path) for file in (*merged.files, *merged.quarantine)}

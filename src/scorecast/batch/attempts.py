@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -38,7 +39,9 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     Returns:
         A function that raises the error of scorecast for what Spark says.
     """
-    options = replace(job.frame.model.options, max_errors=allowed)
+    # Where rows have to be counted first, a batch that fails as a whole may be within the limit.
+    most = sys.maxsize if allowed is None else allowed
+    options = replace(job.frame.model.options, max_errors=most)
     model = replace(job.frame.model, options=options)
     budgeted = replace(job, frame=replace(job.frame, model=model))
 

@@ -44,6 +44,22 @@ def refuse_errors(config: BatchPredictConfig, *, failed: int, rows: int) -> None
         raise too_many_failed(failed, allowed, rows)
 
 
+def refuse_errors_of(config: BatchPredictConfig, *, failed: int, rows: int) -> None:
+    """Hold the rows that failed in an output that is published already against the limits.
+
+    Raises:
+        TooManyErrorsError: More failed then than may now.
+    """
+    allowed = allowed_errors(config, rows)
+    if allowed is not None and failed > allowed:
+        message = (
+            f'The output "{config.output}" is of this very job, in which the model failed on '
+            f"{failed} of {rows} rows, and {allowed} are allowed now. It was left as it is. Allow "
+            "as many with max_errors or max_error_rate, or mend the rows."
+        )
+        raise TooManyErrorsError(message)
+
+
 def too_many_failed(failed: int, allowed: int, rows: int | None = None) -> TooManyErrorsError:
     """Say that more rows failed than may; `rows` is of how many, once that is known."""
     counted = f"{failed} rows or more" if rows is None else f"{failed} of {rows} rows"

@@ -52,7 +52,9 @@ def collect(  # noqa: PLR0913 - what decides on what goes
     now = time.time() if now is None else now
     found = published(store, layout)
     current = set() if found is None else {found.version}
-    manifests = {manifest.run_id: manifest for manifest in _manifests(store, layout)}
+    manifests = {
+        manifest.run_id: manifest for manifest in _manifests(store, layout, now - keep_seconds)
+    }
     replaced = _replaced_at(manifests.values())
     # Versions that somebody may read; on a flat store they hold files of earlier runs, too.
     over = {version for version, at in replaced.items() if at + keep_seconds <= now} - current
@@ -128,18 +130,27 @@ def _is_dead(store: Store, layout: Layout, run_id: str, now: float, *, locked: b
     return max(changed, default=0.0) + SILENT_SECONDS <= now
 
 
-def _manifests(store: Store, layout: Layout) -> Iterator[Manifest]:
-    """Give the manifests of runs that have published or were about to, where they can be read."""
+def _manifests(store: Store, layout: Layout, long_ago: float) -> Iterator[Manifest]:
+    """Give the manifests of runs that have published or were about to, where they can be read.
+
+    On flat stores, where manifests are never removed, only those that somebody may still go by.
+    """
     places = [layout.manifest]
     if layout.flat:
-        places = [f"{layout.versions}/{name}" for name in store.children(layout.versions)]
+        names = sorted(store.children(layout.versions), reverse=True)
+        places = [f"{layout.versions}/{name}" for name in names]
     for run_id in store.children(layout.runs) if not layout.flat else ():
         places += [layout.run(run_id, part, MANIFEST) for part in ("version", "replaced")]
     for place in places:
         data = store.read(place)
-        if data is not None:
-            with suppress(OutputError):
-                yield read_manifest(data, place)
+        if data is None:
+            continue
+        with suppress(OutputError):
+            manifest = read_manifest(data, place)
+            yield manifest
+            # What was replaced before has gone, or goes with the staging of dead runs.
+            if layout.flat and _time(manifest) <= long_ago:
+                return
 
 
 def _replaced_at(manifests: Iterable[Manifest]) -> Mapping[str, float]:

@@ -17,6 +17,12 @@ OnCorrupt: TypeAlias = Literal["fail", "skip"]
 TABLE = "table"
 """Input format of a table of the session's catalog."""
 
+LONGEST = 1_000_000
+"""Seconds that a call of a model may take at most: eleven days, within what timers can tell."""
+
+BUILT_IN = ("parquet", "csv", "json", "orc", TABLE)
+"""Input formats that the job knows more of than Spark tells."""
+
 _CHOICES: tuple[tuple[str, Any], ...] = (
     ("mode", Mode),
     ("on_error", JobOnError),
@@ -123,6 +129,8 @@ class BatchPredictConfig:
         for name in ("model_uri", "output"):
             object.__setattr__(self, name, str(getattr(self, name)))
         object.__setattr__(self, "input", self.inputs)
+        if self.input_format.casefold() in BUILT_IN:  # Spark takes them in any case
+            object.__setattr__(self, "input_format", self.input_format.casefold())
         if problems := [*self._of_values(), *self._of_combinations()]:
             raise ConfigError.from_problems("batch job options", problems)
 
@@ -154,7 +162,8 @@ class BatchPredictConfig:
 
     def key_options(self) -> dict[str, Any]:
         """Give the options that decide what is in the output."""
-        return {name: value for name, value in self._values().items() if name not in _NOT_IN_KEY}
+        left_out = _NOT_IN_KEY - ({"batch_timeout"} if self.on_error != "fail" else set())
+        return {name: value for name, value in self._values().items() if name not in left_out}
 
     def shown_options(self) -> dict[str, Any]:
         """Give all options as they may be shown: values that may be secret are not in it."""
@@ -201,8 +210,11 @@ class BatchPredictConfig:
             problems.append(f"max_errors is {self.max_errors}, expected 0 or more")
         if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
             problems.append(f"max_error_rate is {self.max_error_rate}, expected 0 to 1")
-        if self.batch_timeout is not None and not self.batch_timeout > 0:
-            problems.append(f"batch_timeout is {self.batch_timeout}, expected seconds above 0")
+        if self.batch_timeout is not None and not 0 < self.batch_timeout <= LONGEST:
+            problems.append(
+                f"batch_timeout is {self.batch_timeout}, expected seconds above 0, at most "
+                f"{LONGEST:,}"
+            )
         if self.units is not None and self.units < 1:
             problems.append(f"units is {self.units}, expected 1 or more")
         if not self.keep_replaced >= 0:
@@ -218,6 +230,15 @@ class BatchPredictConfig:
             )
         if self.mode == "overwrite-partitions" and not self.partition_by:
             problems.append('mode "overwrite-partitions" needs partition_by')
+        if (
+            self.mode == "overwrite-partitions"
+            and self.on_error == "quarantine"
+            and self.output_column in self.partition_by
+        ):
+            problems.append(
+                'mode "overwrite-partitions" with on_error="quarantine" cannot be partitioned by '
+                f'the prediction "{self.output_column}", which rows that fail do not have'
+            )
         if self.incremental and self.mode not in ("error", "append"):
             problems.append(f'incremental adds to the output, which mode "{self.mode}" does not')
         given = [path.rstrip("/") for path in self.inputs]

@@ -60,6 +60,16 @@ def spark_settings(spark: SparkSession) -> dict[str, str]:
     }
 
 
+def rules_of_values(spark: SparkSession) -> dict[str, str]:
+    """Give the settings of a session by which Spark reads and compares values."""
+    names = (
+        "spark.sql.ansi.enabled",
+        "spark.sql.caseSensitive",
+        "spark.sql.legacy.timeParserPolicy",
+    )
+    return {name: str(spark.conf.get(name)).casefold() for name in names}
+
+
 def model_record(model: CheckedModel, uri: str) -> dict[str, Any]:
     """Give who the model is."""
     info = model.resolved.info

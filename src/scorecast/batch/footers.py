@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
@@ -45,8 +45,21 @@ class Footer:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that the store does not give: gone, forbidden, or out of reach just now.
+
+    Attributes:
+        path: The file as it was given.
+        reason: What the store says, without a full stop.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Corrupt:
-    """A file that cannot be read.
+    """A file that was read and is broken.
 
     Attributes:
         path: The file as it was given.
@@ -67,22 +80,27 @@ def read_footers(files: Sequence[str]) -> tuple[list[Footer], list[Corrupt]]:
         The footers, and the files that have none that can be read, each in the order given.
 
     Raises:
-        InputDataError: The store of a file cannot be reached.
+        InputDataError: The store does not give a file.
     """
     places: dict[str, tuple[Any, str]] = {}
     remote = [uri for uri in files if local_file(uri) is None]
     for filesystem, there in on_stores(remote):
         places.update((uri, (filesystem, path)) for uri, path in there)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        found = list(pool.map(lambda uri: _read(uri, places.get(uri)), files))
     # Thousands of files mostly have the same columns: keep one schema for all of them.
     kept: dict[pa.Schema, pa.Schema] = {}
-    footers = [
-        Footer(item.path, item.rows, kept.setdefault(item.schema, item.schema))
-        for item in found
-        if isinstance(item, Footer)
-    ]
-    return footers, [item for item in found if isinstance(item, Corrupt)]
+    footers, corrupt, unread = [], [], []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for found in pool.map(lambda uri: _read(uri, places.get(uri)), files):
+            if isinstance(found, Footer):
+                schema = kept.setdefault(found.schema, found.schema)
+                footers.append(replace(found, schema=schema))
+            elif isinstance(found, Corrupt):
+                corrupt.append(found)
+            else:
+                unread.append(found)
+    if unread:
+        raise _unread_error(unread)
+    return footers, corrupt
 
 
 def drift(footers: Sequence[Footer], needed: Sequence[str]) -> list[str]:
@@ -104,25 +122,34 @@ def drift(footers: Sequence[Footer], needed: Sequence[str]) -> list[str]:
 
 def corrupt_error(found: Sequence[Corrupt]) -> InputDataError:
     """Build the error for files that cannot be read."""
-    lines = "\n".join(
-        f"  - {line}" for line in at_most_five([f"{shown(c.path)}: {c.reason}" for c in found])
-    )
-    files = "1 input file" if len(found) == 1 else f"{len(found):,} input files"
     return InputDataError(
-        f"{files} cannot be read as parquet:\n{lines}\nNothing was predicted and nothing was "
-        "published. Write them again, or leave them out with --on-corrupt skip."
+        f"{_counted(found)} cannot be read as parquet:\n{_listed(found)}\nNothing was predicted "
+        "and nothing was published. Write them again, or leave them out with --on-corrupt skip."
     )
 
 
-def _read(uri: str, place: tuple[Any, str] | None) -> Footer | Corrupt:
+def _unread_error(found: Sequence[Unread]) -> InputDataError:
+    return InputDataError(
+        f"{_counted(found)} cannot be read:\n{_listed(found)}\nNothing was predicted and nothing "
+        "was published. Make them readable and run again; --on-corrupt skip leaves out broken "
+        "files only."
+    )
+
+
+def _counted(found: Sequence[Corrupt | Unread]) -> str:
+    return "1 input file" if len(found) == 1 else f"{len(found):,} input files"
+
+
+def _listed(found: Sequence[Corrupt | Unread]) -> str:
+    lines = at_most_five([f"{shown(file.path)}: {file.reason}" for file in found])
+    return "\n".join(f"  - {line}" for line in lines)
+
+
+def _read(uri: str, place: tuple[Any, str] | None) -> Footer | Corrupt | Unread:
     try:
         return _read_local(uri) if place is None else _read_remote(uri, *place)
-    except FileNotFoundError:
-        return Corrupt(uri, "the file is gone")
-    except PermissionError:
-        return Corrupt(uri, "it may not be read")
-    except (pa.ArrowException, OSError, ValueError) as error:
-        return Corrupt(uri, f"its footer cannot be read: {one_line(error).rstrip('.')}")
+    except OSError as error:
+        return Unread(uri, (error.strerror or one_line(error)).rstrip("."))
 
 
 def _read_local(uri: str) -> Footer | Corrupt:
@@ -151,8 +178,11 @@ def _read_ends(uri: str, size: int, read_at: Callable[[int, int], bytes]) -> Foo
     if length > len(tail):
         tail = read_at(length, size - length)
     # Arrow reads what has a beginning and a footer; it is spared the search for a file system.
-    metadata = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
-    return Footer(uri, metadata.num_rows, spark_schema(metadata))
+    try:
+        metadata = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
+        return Footer(uri, metadata.num_rows, spark_schema(metadata))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return Corrupt(uri, f"its footer cannot be read: {one_line(error).rstrip('.')}")
 
 
 def _too_small(size: int) -> str:

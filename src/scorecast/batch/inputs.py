@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Observation
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 
-from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.footers import Corrupt, corrupt_error, drift, read_footers
+from scorecast.batch.overlap import place_of
 from scorecast.batch.snapshot import InputFile, differences, take_snapshot
 from scorecast.batch.source import (
     InputOptions,
@@ -45,8 +46,8 @@ class Inputs:
 
     Attributes:
         source: The rows, before any condition.
-        listed: All files, as they were when the job started.
-        files: Those that the job predicts on.
+        listed: All files, as they were when the job started; those below a view, too.
+        files: Those that the job predicts on; none where Spark does not tell their rows apart.
         where: Condition that rows must meet.
         format: Format of the input.
         skip_corrupt: Whether files that cannot be read are left out.
@@ -66,12 +67,18 @@ class Inputs:
     @property
     def repeatable(self) -> bool:
         """Whether the same files give the same rows."""
-        return bool(self.listed) and is_repeatable(self.where)
+        return bool(self.held or self.files) and is_repeatable(self.where)
+
+    @property
+    def held(self) -> tuple[InputFile, ...]:
+        """The files whose rows are predicted on, also where Spark does not tell them apart."""
+        by_file = self.source.has_positions or self.format == TABLE
+        return self.files if by_file else self.listed
 
     @property
     def total_rows(self) -> int | None:
         """Rows of all files, before any condition, where they are known."""
-        return None if self.rows is None else sum(self.rows[file.path] for file in self.files)
+        return None if self.rows is None else sum(self.rows[file.path] for file in self.held)
 
     @property
     def is_empty(self) -> bool:
@@ -84,14 +91,19 @@ class Inputs:
         Raises:
             InputDataError: The input is not made of files, or a known file is another one now.
         """
-        if not self.listed:
+        if not self.source.has_positions:
             message = (
                 "incremental needs an input that is made of files, to tell those that are in the "
-                "output from new ones. Leave it out."
+                "output from new ones, and no column of it may be named _metadata. Leave it out."
             )
             raise InputDataError(message)
-        before = {file.path: file for file in known}
-        changed = [file.path for file in self.files if before.get(file.path, file) != file]
+        before = {place_of(file.path): file for file in known}
+        found = {file: before.get(place_of(file.path)) for file in self.files}
+        changed = [
+            file.path
+            for file, old in found.items()
+            if old is not None and replace(file, path=old.path) != old
+        ]
         if changed:
             message = (
                 f"{len(changed)} input files were changed since they were predicted on: "
@@ -99,7 +111,7 @@ class Inputs:
                 "everything again with --mode overwrite, or give changed files new names."
             )
             raise InputDataError(message)
-        return replace(self, files=tuple(f for f in self.files if f.path not in before))
+        return replace(self, files=tuple(file for file, old in found.items() if old is None))
 
     def checked(self, columns: Sequence[str]) -> Inputs:
         """Look at every file before anything is predicted.
@@ -111,10 +123,11 @@ class Inputs:
             InputDataError: Files are broken.
             InputMismatchError: Files differ in columns that the job needs.
         """
-        if self.format != _PARQUET or not self.files:
+        if self.format != _PARQUET or not self.held:
             return self
-        footers, corrupt = read_footers([file.path for file in self.files])
-        if corrupt and not self.skip_corrupt:
+        footers, corrupt = read_footers([file.path for file in self.held])
+        # A file can be left out where Spark tells files apart.
+        if corrupt and not (self.skip_corrupt and self.files):
             raise corrupt_error(corrupt)
         if found := drift(footers, columns):
             lines = "\n".join(f"  - {problem}" for problem in found)
@@ -158,8 +171,8 @@ class Inputs:
         self, files: Sequence[str], tasks: Sequence[TaskRecord], counted: int | None
     ) -> int | None:
         """Give the rows of some files before the condition; None where nobody has counted them."""
-        if self.rows is not None and files:
-            return sum(self.rows[path] for path in files)
+        if self.rows is not None:
+            return sum(self.rows[path] for path in files or self.rows)
         return counted if self.where is not None else sum(task.rows_in for task in tasks)
 
     def broken_in(self, error: Exception, files: Sequence[str]) -> Corrupt | None:
@@ -186,11 +199,11 @@ def open_inputs(spark: SparkSession, config: BatchPredictConfig) -> Inputs:
     source = _open(spark, config)
     if config.where is not None:
         filtered(source.df, config.where)
-    files = take_snapshot(source.files)
+    listed = take_snapshot(source.reads)
     return Inputs(
         source,
-        files,
-        files,
+        listed,
+        listed if source.files else (),
         config.where,
         config.input_format,
         config.on_corrupt == "skip",
@@ -206,7 +219,7 @@ def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inpu
     if not inputs.listed:
         return
     try:
-        found = differences(inputs.listed, take_snapshot(_open(spark, config).files))
+        found = differences(inputs.listed, take_snapshot(_open(spark, config).reads))
     except InputDataError as error:
         found = [str(error)]
     if found:
@@ -223,6 +236,5 @@ def _open(spark: SparkSession, config: BatchPredictConfig) -> Source:
         paths=config.inputs,
         format=config.input_format,
         options=config.input_options,
-        where=config.where,
     )
     return open_source(spark, options, skip_corrupt=config.on_corrupt == "skip")

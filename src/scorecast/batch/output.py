@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from scorecast.batch.config import Mode
 from scorecast.batch.layout import MANIFEST, QUARANTINE, SUCCESS, Layout
@@ -141,15 +142,17 @@ def _probe(output: Output) -> None:
     output.store.create(probe, b"scorecast")
     output.store.remove(probe)
     target = local_path(output.path)
-    if target is not None and not os.access(target.parent, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(target.parent))
+    if target is not None:
+        above = Path(output.store.uri(output.layout.output)).parent
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(above))
 
 
 def _locked_by(output: Output) -> OutputLockedError:
     try:
         holder = json.loads(output.store.read(output.layout.lock) or b"")
         who = f" (process {holder['pid']} on {holder['host']}, since {holder['since']})"
-    except (ValueError, KeyError, TypeError):  # it is being written
+    except (OSError, ValueError, KeyError, TypeError):  # it is being written, or kept from us
         who = ""
     return OutputLockedError(
         f'Another job is writing to the output "{output.path}"{who}. Nothing was read or written. '

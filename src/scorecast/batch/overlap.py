@@ -39,6 +39,15 @@ def local_path(path: str) -> Path | None:
     return Path(unquote(found[3])).absolute() if found[1].lower() == "file" else None
 
 
+def place_of(path: str) -> tuple[str, ...]:
+    """Give what is the same for all spellings of a file: links followed, ``s3a`` as ``s3``."""
+    local = local_path(path)
+    if local is not None:
+        return ("file", str(_real(local)))
+    store, below = _parts(path)
+    return (*store, str(below))
+
+
 def refuse_overlap(output: str, word: str, paths: Iterable[str]) -> None:
     """Refuse an output that is, holds or lies in something that the job reads.
 

@@ -50,18 +50,26 @@ class Plan:
     started_at: str
     units: tuple[Unit, ...]
 
+    @property
+    def files(self) -> set[str]:
+        """Paths of all files."""
+        return {path for unit in self.units for path in unit.files}
+
     def to_json(self) -> bytes:
         """Give the text of the plan's file."""
         return json.dumps(asdict(self)).encode()
 
 
-def read_plan(data: bytes) -> Plan:
-    """Read the plan's file."""
-    content = json.loads(data)
-    units = tuple(
-        Unit(unit["name"], tuple(unit["files"]), unit["rows"]) for unit in content.pop("units")
-    )
-    return Plan(units=units, **content)
+def read_plan(data: bytes) -> Plan | None:
+    """Read the plan's file; None where it is cut off or of another version."""
+    try:
+        content = json.loads(data)
+        units = tuple(
+            Unit(unit["name"], tuple(unit["files"]), unit["rows"]) for unit in content.pop("units")
+        )
+        return Plan(units=units, **content)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def split_units(

@@ -42,7 +42,6 @@ _CALLED_BARE = {
 }
 _BEGINS_QUERY = {"select", "from", "table", "values", "with", "map", "reduce"}
 _NEEDS_ARGUMENT = {"unix_timestamp", "to_unix_timestamp"}
-_TYPED = {"date", "time", "timestamp", "timestamp_ltz", "timestamp_ntz"}
 _NOW = ("now", "today", "tomorrow", "yesterday")
 
 _WORDS = """
@@ -108,8 +107,8 @@ def _is_harmless(around: list[tuple[str, str]]) -> bool:
     (_, before), (kind, text), (_, after), (_, then) = around
     word = text.lower()
     if kind == "text":
-        typed = before.lower() in _TYPED
-        return not (typed and word.strip("'\" \t").startswith(_NOW)) and after != "("
+        # Whatever is cast to a date, by the user or by Spark, may be told so.
+        return not word.lstrip("r'\" \t").startswith(_NOW) and after != "("
     if kind == "quoted":
         return after != "("
     if kind != "name":

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from scorecast.batch.accounts import (
     Clock,
     counters_of,
-    known_files,
     now,
     refuse_nothing_read,
-    same_job,
     skipped_files,
     unit_entry,
 )
@@ -22,7 +21,13 @@ from scorecast.batch.attempts import unit_predictor
 from scorecast.batch.budget import allowed_errors, refuse_errors
 from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import TABLE, BatchPredictConfig
-from scorecast.batch.describe import model_record, package_versions, spark_settings
+from scorecast.batch.describe import (
+    model_record,
+    package_versions,
+    rules_of_values,
+    spark_settings,
+)
+from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
 from scorecast.batch.engines.spark import Job, plan_job
 from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
 from scorecast.batch.key import job_key
@@ -30,14 +35,13 @@ from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
     Output,
     check_mode,
-    exists,
     is_full,
     locked,
     open_output,
     output_error,
 )
 from scorecast.batch.overlap import refuse_overlap
-from scorecast.batch.plan import Plan, read_plan, split_units
+from scorecast.batch.plan import Plan, split_units
 from scorecast.batch.publish import (
     Published,
     Step,
@@ -48,8 +52,7 @@ from scorecast.batch.publish import (
 )
 from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
-from scorecast.batch.verify import damages
-from scorecast.errors import OutputDamagedError
+from scorecast.errors import OutputError, RuntimeEnvironmentError
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
 
@@ -120,6 +123,12 @@ def run_job(
             return _Run(spark, config, output, model, frame, job, step, clock, preflight).do(
                 inputs, run_id
             )
+        except ConnectionError as error:  # a store that gives no answer says so in its own words
+            message = (
+                f"The connection to Spark was lost: {error}. Nothing was published. See what the "
+                "driver's JVM printed last, and run again."
+            )
+            raise RuntimeEnvironmentError(message) from error
         except OSError as error:
             raise output_error(config.output, "Cannot write", error) from error
 
@@ -146,64 +155,46 @@ class _Run:
         if config.incremental:
             inputs = inputs.without(known_files(base))
         key = job_key(
-            inputs=inputs.files,
+            inputs=inputs.held,
             model_digest=self.model.resolved.digest,
             options={
                 **config.key_options(),
                 "time_zone": self.model.time_zone,
                 # Options of the session and the directory that is asked for decide on columns, too.
                 "schema": inputs.source.df.schema.jsonValue(),
+                "session": rules_of_values(self.spark),
             },
             packages=package_versions(self.model),
             repeatable=inputs.repeatable,
         )
-        before = self._done_before(base, key, inputs)
-        if before is not None:
+        found = None if base is None else base.manifest
+        before = published_run(config, output, found, key, inputs)
+        if found is not None and before is not None:
             self._collect()
-            return before
+            return self._report(found, before, already=True)
+        if base is not None:
+            refuse_to_touch(config, found)
+            if config.incremental or config.mode in ("append", "overwrite-partitions"):
+                check_columns(output, base, self.job)
         inputs = inputs.checked(self.frame.columns)
         self.clock.lap("check")
-        return self._publish(base, self._plan(key, run_id, inputs), inputs)
-
-    def _done_before(self, base: Published | None, key: str, inputs: Inputs) -> RunReport | None:
-        """Give the report of the published output if this very job has made it."""
-        config = self.config
-        if base is None:
-            return None
-        manifest = base.manifest
-        if manifest is not None:
-            same = None if config.force else same_job(config, manifest, key)
-            if config.incremental and not inputs.files:
-                same = manifest.run
-            if same is not None:
-                if found := damages(self.output.store, self.output.layout, manifest, deep=False):
-                    message = (
-                        f'The output "{config.output}" is of this very job, but damaged: '
-                        f"{found[0]}. Run with --force --mode overwrite to make it again."
-                    )
-                    raise OutputDamagedError(message)
-                return self._report(manifest, same, already=True)
-        if config.mode == "error" and not config.incremental:
-            raise exists(config.output)
-        if config.mode in ("append", "overwrite-partitions") or config.incremental:
-            check_columns(self.output, base, self.job)
-        return None
+        return self._publish(base, self._plan(key, run_id, inputs), run_id, inputs)
 
     def _plan(self, key: str, run_id: str, inputs: Inputs) -> Plan:
         """Take up the plan of a dead run of the same job, or make one."""
         store, layout = self.output.store, self.output.layout
         self.step("run:plan")
-        for found in store.children(layout.runs) if not self.config.force else ():
-            data = store.read(layout.run(found, "plan.json"))
-            plan = None if data is None else read_plan(data)
-            if plan is not None and plan.job_key == key:
-                return plan
+        dead = None if self.config.force else plan_of_dead_run(self.output, key, inputs)
+        if dead is not None:
+            return dead
         units = split_units(inputs.files, inputs.rows, self.config.units)
         plan = Plan(run_id, key, self.clock.started_at, units)
         store.create(layout.run(run_id, "plan.json"), plan.to_json())
         return plan
 
-    def _publish(self, base: Published | None, plan: Plan, inputs: Inputs) -> RunReport:
+    def _publish(
+        self, base: Published | None, plan: Plan, run_id: str, inputs: Inputs
+    ) -> RunReport:
         store, layout = self.output.store, self.output.layout
         self._collect(alive=plan.run_id)
         try:
@@ -232,22 +223,26 @@ class _Run:
             else:
                 publish_pointer(store, layout, manifest, base, self.step)
         except BaseException as error:
-            self._give_up(plan, error)
+            with suppress(Exception):  # the first error counts, and the next run tidies up
+                self._give_up(plan, run_id, error)
             raise
         self.step("run:clean")
-        remove_staging(store, layout, plan.run_id)
+        with suppress(OSError):  # it is published; the next run tidies up
+            remove_staging(store, layout, plan.run_id)
         self._collect()
         return self._report(manifest, manifest.run, already=False)
 
     def _collect(self, alive: str | None = None) -> None:
         store, layout = self.output.store, self.output.layout
         keep_seconds = self.config.keep_replaced * 3600
-        locked_here = store.is_alive(layout.lock) is not None
-        collect(store, layout, keep_seconds=keep_seconds, alive=alive, locked=locked_here)
+        with suppress(OSError, OutputError):  # no reason to fail; the next run tries again
+            collect(store, layout, keep_seconds=keep_seconds, alive=alive, locked=store.locks)
 
-    def _give_up(self, plan: Plan, error: BaseException) -> None:
+    def _give_up(self, plan: Plan, run_id: str, error: BaseException) -> None:
         """Keep what a later try can go on with; remove the rest, and all of it on a full disk."""
         store, layout = self.output.store, self.output.layout
+        if plan.run_id != run_id and not store.locks:
+            return  # the run that made the plan may be alive
         if is_full(error) or not store.children(layout.run(plan.run_id, "commits")):
             abandon(store, layout, plan.run_id)
 
@@ -302,7 +297,7 @@ class _Run:
             seconds={**self.clock.phases, "total": round(self.clock.seconds, 3)},
         )
         left_out = {file.path for file in skipped_files(inputs, records)}
-        files = [file for file in inputs.files if file.path not in left_out]
+        files = [file for file in inputs.held if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
 
     def _report(self, manifest: Manifest, run: Run, *, already: bool) -> RunReport:

@@ -63,13 +63,11 @@ class InputOptions:
         paths: Paths and globs, as Spark takes them; or one name of a table.
         format: ``parquet``, ``csv``, ``json``, ``orc``, ``table`` or any source of Spark.
         options: Options of the source; they win over the defaults of scorecast.
-        where: SQL condition that rows must meet; `open_source` does not apply it.
     """
 
     paths: tuple[str, ...]
     format: str = "parquet"
     options: Mapping[str, str] = field(default_factory=dict)
-    where: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +113,12 @@ def open_source(
                 "skip leaves out files that cannot be read, and says which."
             )
             raise ConfigError(message)
+    if given.get("mode", "").strip().casefold() == "dropmalformed":
+        message = (
+            "The input option mode=DROPMALFORMED leaves rows out in silence. Use FAILFAST, which "
+            "is the default here, or PERMISSIVE, which makes what cannot be read NULL."
+        )
+        raise ConfigError(message)
     reader = partial(_reader, spark, options, given)
     try:
         try:
@@ -129,7 +133,7 @@ def open_source(
     except (PySparkException, Py4JError) as error:
         raise _not_opened(spark, options, error) from error
     _check(options, names, files)
-    if options.format.casefold() == "csv" and "enforceschema" not in given:
+    if options.format == "csv" and "enforceschema" not in given:
         df = _with_headers(reader(), options, df, given, files)
     positions = _positions(df) if files else ()
     by_file = "file_path" in positions
@@ -189,8 +193,16 @@ def _around_broken(
     reader: Callable[[], DataFrameReader], options: InputOptions, error: Exception
 ) -> DataFrame:
     """Take the columns of parquet files from the first one that has a footer."""
-    if options.format.casefold() != "parquet" or corrupt_file_of(error) is None:
+    broken = corrupt_file_of(error)
+    if broken is None:
         raise error
+    if options.format != "parquet":
+        message = (
+            f'The input file "{broken}" cannot be read, and Spark takes the columns of '
+            f"{options.format} from it, so that --on-corrupt skip cannot leave it out. Move it "
+            "away, or write it again."
+        )
+        raise InputDataError(message) from error
     files = _opened(reader().schema("unknown int"), options).inputFiles()
     footers, _ = read_footers(sorted(files, key=shown))
     if not footers:
@@ -201,7 +213,7 @@ def _around_broken(
 
 
 def _opened(reader: DataFrameReader, options: InputOptions) -> DataFrame:
-    if options.format.casefold() == _TABLE:
+    if options.format == _TABLE:
         if len(options.paths) != 1:
             message = f"The input is {len(options.paths)} tables, expected the name of one."
             raise ConfigError(message)
@@ -267,13 +279,13 @@ def _positions(df: DataFrame) -> tuple[str, ...]:
 
 
 def _named(options: InputOptions) -> str:
-    word = "table" if options.format.casefold() == _TABLE else "input"
+    word = "table" if options.format == _TABLE else "input"
     return f'The {word} "{", ".join(shown_raw(path) for path in options.paths)}"'
 
 
 def _not_opened(spark: SparkSession, options: InputOptions, error: Exception) -> InputDataError:
     condition, named = condition_of(error), _named(options)
-    if options.format.casefold() == _TABLE and condition == "TABLE_OR_VIEW_NOT_FOUND":
+    if options.format == _TABLE and condition == "TABLE_OR_VIEW_NOT_FOUND":
         name = options.paths[0]
         return InputDataError(f"{named} does not exist.{_similar_table(spark, name)}")
     text = reason_of(error)

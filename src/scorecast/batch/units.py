@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from scorecast.batch.layout import Layout
 from scorecast.batch.plan import Unit
 from scorecast.batch.publish import Step
 from scorecast.batch.stores.base import Store
-from scorecast.errors import OutputError, OutputMismatchError
+from scorecast.errors import OutputChangedError, OutputError, OutputMismatchError
 from scorecast.spark.versions import cancel_tagged, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
@@ -155,6 +156,7 @@ def run_units(
     if not missing:
         return records
     tag = f"scorecast-{uuid.uuid4().hex}"
+    running: set[Future[UnitRecord]] = set()
     notes = work.store.uri(work.layout.run(work.run_id, "stops"))
     work.store.remove(work.layout.run(work.run_id, "stops"))
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scorecast-unit")
@@ -167,11 +169,19 @@ def run_units(
             _refuse(work, records, said)
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        cancel_tagged(work.spark, tag)
+        _cancel(work.spark, tag, running)
         raise
     finally:
         pool.shutdown(wait=True)
     return records
+
+
+def _cancel(spark: SparkSession, tag: str, running: set[Future[UnitRecord]]) -> None:
+    """End the jobs of all units, those included that a thread is about to start."""
+    while running:
+        with suppress(Exception):  # a session that is gone runs nothing; the first error counts
+            cancel_tagged(spark, tag)
+        _, running = wait(running, _SECONDS_BETWEEN_LOOKS)
 
 
 def _results(finished: set[Future[UnitRecord]], said: Notes) -> Iterator[UnitRecord]:
@@ -218,7 +228,14 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
     path = work.layout.run(work.run_id, "commits", f"{unit.name}.json")
     if not work.store.create(path, json.dumps(asdict(record)).encode()):
         # Another driver of the same job was faster; its files are the ones that count.
-        return _read_record(work.store.read(path) or b"")
+        made = work.store.read(path)
+        if made is None:
+            message = (
+                f"Another run of this very job has published, and removed unit {unit.name}. "
+                "Nothing was published by this run. Run again to see that the output is there."
+            )
+            raise OutputChangedError(message)
+        return _read_record(made)
     return record
 
 

@@ -121,6 +121,20 @@ Exit codes:
     metavar="NAME=VALUE",
     help="Inference param of the model, as YAML. May be given several times.",
 )
+@click.option(
+    "--model-config",
+    multiple=True,
+    callback=named_values,
+    metavar="NAME=VALUE",
+    help="Overrides a key of the configuration stored with the model. As YAML, several times.",
+)
+@click.option(
+    "--extra-env",
+    multiple=True,
+    callback=named_texts,
+    metavar="NAME=VALUE",
+    help="Variable that the model sees while it loads and predicts. May be given several times.",
+)
 @click.option("--nan-as-null", is_flag=True, help="Make NaN in predictions NULL.")
 @click.option("--model-output", metavar="NAME", help="Which column of the model's output to take.")
 @click.option(

@@ -30,6 +30,9 @@ def named_texts(
         if not (name and equals):
             message = f'"{text}" is not of the form NAME=VALUE.'
             raise click.BadParameter(message)
+        if name in pairs:
+            message = f'"{name}" is given twice.'
+            raise click.BadParameter(message)
         pairs[name] = value
     return pairs
 

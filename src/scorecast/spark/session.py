@@ -6,7 +6,9 @@ Driver only.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, nullcontext
@@ -81,6 +83,9 @@ def start_session(
             ensure_java(os.environ)
             quiet = {"spark.app.name": app_name, "spark.ui.showConsoleProgress": "false"}
             options = quiet | options
+    if not remote and "PYSPARK_GATEWAY_PORT" not in os.environ:
+        with _default_master(os.environ):
+            _launch_java(options)
     if remote.startswith("local"):
         # A Connect server inside this process takes its settings from here alone.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -88,6 +93,41 @@ def start_session(
     with nullcontext() if remote else _default_master(os.environ):
         spark = SparkSession.builder.config(map=dict(options)).getOrCreate()
     return SessionHandle(spark, owned=_complete(spark, mark) and not _is_managed(os.environ))
+
+
+def _launch_java(options: Mapping[str, str]) -> None:
+    """Start the JVM of this process, unless it runs.
+
+    Signals wait so long: a JVM that pyspark has not connected to yet would live on for ever.
+    """
+    from pyspark import SparkConf, SparkContext
+
+    with _signals_held():
+        conf = SparkConf().setAll(list(options.items()))
+        SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - what `getOrCreate` begins with
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals that end a process take effect after the block, where Python handles them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    handlers = {
+        number: handler
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if (handler := signal.getsignal(number)) is not None
+    }
+    for number in handlers:
+        signal.signal(number, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def _complete(spark: SparkSession, mark: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pyspark
@@ -105,7 +105,9 @@ def tagged(spark: SparkSession, tag: str) -> Iterator[None]:
     try:
         yield
     finally:
-        (spark.removeTag if connect else spark.sparkContext.removeJobTag)(tag)
+        # A session that is gone has no tags, and its own error counts.
+        with suppress(Exception):
+            (spark.removeTag if connect else spark.sparkContext.removeJobTag)(tag)
 
 
 def cancel_tagged(spark: SparkSession, tag: str) -> None:

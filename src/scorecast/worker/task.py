@@ -13,7 +13,7 @@ import json
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -132,18 +132,24 @@ class _Task:
     pending: deque[pa.RecordBatch] = field(default_factory=deque)
     tally: Tally = field(default_factory=Tally)
     last_note: float = 0.0
+    called: int = 0
+    calling: int = 0
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> TaskRecord:
         started = time.monotonic()
         plan = self.plan
-        name = f"part-{plan.unit}-{self.partition:05d}-{uuid.uuid4().hex}"
+        name = f"{plan.unit}-{self.partition:05d}-{uuid.uuid4().hex}"
         with ExitStack() as stack:
-            good = stack.enter_context(_closing(PartWriter(plan.folder, name, plan.parts)))
+            good = stack.enter_context(
+                _closing(PartWriter(plan.folder, f"part-{name}", plan.parts))
+            )
             bad = None
             if plan.quarantine is not None:
                 folder = f"{plan.folder}/quarantine"
-                bad = stack.enter_context(_closing(PartWriter(folder, name, plan.quarantine)))
-            once = self._caller(stack)
+                # A name that globs for part files pass over.
+                writer = PartWriter(folder, f"failed-{name}", plan.quarantine)
+                bad = stack.enter_context(_closing(writer))
+            once = self._counted(self._caller(stack))
             try:
                 for batch, made in predict_batches(self._coming(batches), plan.predict, once):
                     self._write(batch, made, good, bad)
@@ -183,6 +189,18 @@ class _Task:
                 faulthandler.cancel_dump_traceback_later()
 
         return with_timeout
+
+    def _counted(self, once: Predict) -> Predict:
+        """Follow which rows of the task the model is called on."""
+
+        def predict(batch: pa.RecordBatch) -> pa.Array:
+            self.calling = batch.num_rows
+            made = once(batch)
+            self.called += batch.num_rows
+            self.calling = 0
+            return made
+
+        return predict
 
     def _write(
         self, batch: pa.RecordBatch, made: pa.Array, good: PartWriter, bad: PartWriter | None
@@ -229,13 +247,22 @@ class _Task:
 
     def _told(self, error: PredictionError) -> PredictionError:
         """Say where it happened, and stop the job unless another try may do better."""
-        place = self.plan.places.describe(self.pending, self.tally.rows_in, self.partition)
+        place = self.plan.places.describe(*self._failing(), self.partition)
         located = type(error)(f"{error} {place}")
         # What kills a process or hangs may be the machine; Spark tries it again.
         if not isinstance(error, WorkerDiedError | BatchTimeoutError):
             with suppress(OSError):  # Spark's own error tells the same, later
                 note_stop(self.plan.notes, located)
         return located
+
+    def _failing(self) -> tuple[Sequence[pa.RecordBatch], int]:
+        """Give the rows that an error is about, and how many rows of the task come before."""
+        before = self.tally.rows_in
+        # Calls that find single rows do not follow one another.
+        if not self.calling or self.plan.predict.options.on_error != "fail":
+            return list(self.pending), before
+        rows = pa.Table.from_batches(self.pending)
+        return rows.slice(self.called - before, self.calling).to_batches(), self.called
 
 
 class _closing:  # noqa: N801 - reads as contextlib.closing

@@ -215,7 +215,7 @@ class MemoryStore:
     files: dict = field(default_factory=dict)
     links: bool = True
     exchanges: bool = True
-    promise = ""
+    locks = False
 
     def uri(self, path):
         return path

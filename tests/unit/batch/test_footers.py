@@ -82,15 +82,16 @@ def test_a_broken_file_is_named_with_its_reason(tmp_path, case):
             pq.read_metadata(broken)
 
 
-def test_a_gone_file_and_a_directory_are_corrupt(tmp_path):
-    """What is no file any more does not stop the others from being read."""
+def test_files_that_the_store_does_not_give_are_not_broken(tmp_path):
+    """What is gone, or no file, is named, and never left out as if it had been read."""
     _good(tmp_path / "a.parquet")
     (tmp_path / "d.parquet").mkdir()
     files = [_uri(tmp_path / name) for name in ("a.parquet", "d.parquet", "gone.parquet")]
-    footers, corrupt = read_footers(files)
-    assert [footer.rows for footer in footers] == [2000]
-    assert [item.path for item in corrupt] == files[1:]
-    assert corrupt[1].reason == "the file is gone"
+    with pytest.raises(InputDataError) as caught:
+        read_footers(files)
+    assert "d.parquet: Is a directory" in str(caught.value)
+    assert "gone.parquet: No such file or directory" in str(caught.value)
+    assert "a.parquet" not in str(caught.value)
 
 
 @pytest.mark.parametrize("plaintext", [False, True])

@@ -91,8 +91,8 @@ def test_good_and_bad_rows_are_apart(plan, tmp_path):
     assert (bad["x"], bad["text"], bad["file"]) == (-2, "t-2", "/in/a.parquet")
     assert bad["class"] == "ModelPredictError"
     assert "negative" in bad["message"]
-    for file in (*record.files, *record.quarantine):
-        assert file.path.startswith("part-u-0-00007-")
+    assert record.files[0].path.startswith("part-u-0-00007-")
+    assert record.quarantine[0].path.startswith("failed-u-0-00007-")
     (file,) = record.files
     assert ((data / file.path).stat().st_size, file.rows) == (file.bytes, 3)
     assert read_record(record.to_json()) == record
@@ -163,3 +163,12 @@ def test_the_input_may_end_by_an_error(plan, tmp_path):
         run_task(broken(), plan(), partition=0, attempt=0)
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert read_notes(str(tmp_path / "stops")).stopped is None
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_an_error_names_the_rows_of_the_call_that_failed(plan, attempt):
+    """Not those of the Arrow batches that it was cut from, of which it may be a small part."""
+    given = batches([1, 2, 3], [4, 5, 6, -7, 8], [9])
+    with pytest.raises(ModelPredictError) as caught:
+        run_task(given, plan(on_error="fail", batch_size=2), partition=3, attempt=attempt)
+    assert 'rows 6 to 7 of task 3: file "/in/a.parquet", rows 6 to 7.' in str(caught.value)

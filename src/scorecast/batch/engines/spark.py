@@ -92,7 +92,7 @@ def plan_job(
     in_files = st.StructType([field for field in fields if field.name not in partition_by])
     by = st.StructType([frame.schema[name] for name in partition_by])
     parts = PartOptions(schema, _json(in_files), version, codec, tuple(partition_by))
-    aside = _aside(df.schema, zone, version, codec) if quarantine else None
+    aside = _aside(df.schema, zone, version, codec, parts.partition_by) if quarantine else None
     return Job(frame, quarantine, parts, aside, st.StructType([*in_files.fields, *by.fields]))
 
 
@@ -203,7 +203,11 @@ def _numbers(names: Mapping[str, str]) -> tuple[str, dict[int, str]]:
         salt += "."
 
 
-def _aside(schema: st.StructType, zone: str, version: str, codec: str) -> PartOptions:
+def _aside(
+    schema: st.StructType, zone: str, version: str, codec: str, partition_by: tuple[str, ...]
+) -> PartOptions:
+    """Decide how rows that fail are written: in the partitions of the output, where they can."""
+    by = partition_by if set(partition_by) <= set(schema.names) else ()
     fields = [
         field if _passes(field.dataType) else st.StructField(field.name, st.StringType())
         for field in schema.fields
@@ -215,7 +219,8 @@ def _aside(schema: st.StructType, zone: str, version: str, codec: str) -> PartOp
             free = f"_{free}"
         fields.append(st.StructField(free, st.StringType()))
     arrow = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in fields])
-    return PartOptions(arrow, _json(st.StructType(fields)), version, codec)
+    in_files = st.StructType([field for field in fields if field.name not in by])
+    return PartOptions(arrow, _json(in_files), version, codec, by)
 
 
 def _as_passing(field: st.StructField) -> Column:

@@ -43,7 +43,9 @@ def open_store(path: str) -> tuple[Store, str, bool]:
     if local is not None:
         from scorecast.batch.stores.posix import PosixStore
 
-        real = local.parent.resolve() / local.name
+        # A link to a directory stays, and where it leads to is the output.
+        linked = local.is_symlink() and local.is_dir()
+        real = local.resolve() if linked else local.parent.resolve() / local.name
         if not real.name or local.name == "..":
             raise _nameless(path)
         return PosixStore(real.parent), real.name, False

@@ -28,16 +28,16 @@ class NoLocks:
 
     __slots__ = ()
 
+    @property
+    def locks(self) -> bool:
+        """Whether a lock keeps other jobs away."""
+        return False
+
     @contextmanager
     def lock(self, path: str, holder: bytes) -> Iterator[bool]:
         """Hold nothing; publishing decides between two jobs."""
         del path, holder
         yield True
-
-    def is_alive(self, path: str) -> bool | None:
-        """Say that nobody can tell."""
-        del path
-        return None
 
 
 class Store(Protocol):
@@ -47,8 +47,8 @@ class Store(Protocol):
     """
 
     @property
-    def promise(self) -> str:
-        """What a reader of the output sees while it is replaced, in one sentence."""
+    def locks(self) -> bool:
+        """Whether a lock keeps other jobs away."""
         ...
 
     def uri(self, path: str) -> str:
@@ -85,10 +85,6 @@ class Store(Protocol):
         Gives False where another process holds it; gives True without a lock on stores that have
         none, where publishing alone decides between two jobs.
         """
-        ...
-
-    def is_alive(self, path: str) -> bool | None:
-        """Tell whether a process holds the lock at `path`; None on stores that cannot tell."""
         ...
 
 

@@ -36,15 +36,6 @@ class ObjectStore(NoLocks):
     prefix: str
     parent: str
 
-    @property
-    def promise(self) -> str:
-        """What a reader of the output sees while it is replaced."""
-        return (
-            "A reader that goes by the newest manifest (read_predictions) finds the old output or "
-            "the new one at any moment; one that lists the path finds nothing. There is no lock: "
-            "of two jobs at once both run, and one publishes."
-        )
-
     def uri(self, path: str) -> str:
         """Give the URI."""
         return f"{self.parent}/{path}"

@@ -39,12 +39,9 @@ class PosixStore:
     exchanges: bool = True
 
     @property
-    def promise(self) -> str:
-        """What a reader of the output sees while it is replaced."""
-        return (
-            "A reader finds the old output or the new one at any moment (one rename). Where the "
-            "system cannot swap two directories, it finds none for an instant, and never a mix."
-        )
+    def locks(self) -> bool:
+        """Whether a lock keeps other jobs away: it does."""
+        return True
 
     def uri(self, path: str) -> str:
         """Give the absolute path."""
@@ -104,10 +101,18 @@ class PosixStore:
     def remove(self, path: str) -> None:
         """Remove a file, or a directory with all in it."""
         target = self.root / path
-        if target.is_dir() and not target.is_symlink():
-            shutil.rmtree(target)
-        else:
-            target.unlink(missing_ok=True)
+        for tries in itertools.count(1):
+            try:
+                if target.is_dir() and not target.is_symlink():
+                    shutil.rmtree(target)
+                else:
+                    target.unlink(missing_ok=True)
+            except OSError as error:
+                # Tasks of a job that ended may still write into it, or tidy up themselves.
+                if error.errno not in (errno.ENOENT, errno.ENOTEMPTY) or tries == _TRIES:
+                    raise
+            else:
+                return
 
     def link(self, source: str, target: str) -> bool:
         """Link a file, where the file system has hard links and lets this user make one."""
@@ -185,17 +190,6 @@ class PosixStore:
                 file.flush()
                 yield True
                 return
-
-    def is_alive(self, path: str) -> bool | None:
-        """Tell whether a process holds the lock at `path`."""
-        try:
-            with (self.root / path).open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
 
 
 def _is_at(file: IO[bytes], path: Path) -> bool:

@@ -33,15 +33,6 @@ class RenamingStore(NoLocks):
     parent: str
     links: bool = False
 
-    @property
-    def promise(self) -> str:
-        """What a reader of the output sees while it is replaced."""
-        return (
-            "A reader finds the old output, the new one, or for the instant between two renames "
-            "none, and never a mix. A job that dies in that instant is completed or undone by the "
-            "next. There is no lock: of two jobs at once both run, and one publishes."
-        )
-
     def uri(self, path: str) -> str:
         """Give the URI."""
         return f"{self.parent}/{path}"
