@@ -137,10 +137,10 @@ class Inputs:
             )
             raise InputMismatchError(message)
         rows = {footer.path: footer.rows for footer in footers}
-        good = tuple(
-            replace(file, rows=rows[file.path]) for file in self.files if file.path in rows
-        )
-        return replace(self, files=good, rows=rows, skipped=tuple(corrupt))
+        counted = [replace(file, rows=rows.get(file.path)) for file in self.listed]
+        here = {file.path for file in self.files if file.path in rows}
+        good = tuple(file for file in counted if file.path in here)
+        return replace(self, listed=tuple(counted), files=good, rows=rows, skipped=tuple(corrupt))
 
     def rows_of(
         self, files: Sequence[str], *, count: bool

@@ -131,7 +131,7 @@ def open_source(
             names = list(df.columns)
         files = tuple(sorted(df.inputFiles()))
     except (PySparkException, Py4JError) as error:
-        raise _not_opened(spark, options, error) from error
+        raise _not_opened(spark, options, error, skip_corrupt=skip_corrupt) from error
     _check(options, names, files)
     if options.format == "csv" and "enforceschema" not in given:
         df = _with_headers(reader(), options, df, given, files)
@@ -193,16 +193,8 @@ def _around_broken(
     reader: Callable[[], DataFrameReader], options: InputOptions, error: Exception
 ) -> DataFrame:
     """Take the columns of parquet files from the first one that has a footer."""
-    broken = corrupt_file_of(error)
-    if broken is None:
+    if options.format != "parquet" or corrupt_file_of(error) is None:
         raise error
-    if options.format != "parquet":
-        message = (
-            f'The input file "{broken}" cannot be read, and Spark takes the columns of '
-            f"{options.format} from it, so that --on-corrupt skip cannot leave it out. Move it "
-            "away, or write it again."
-        )
-        raise InputDataError(message) from error
     files = _opened(reader().schema("unknown int"), options).inputFiles()
     footers, _ = read_footers(sorted(files, key=shown))
     if not footers:
@@ -283,7 +275,9 @@ def _named(options: InputOptions) -> str:
     return f'The {word} "{", ".join(shown_raw(path) for path in options.paths)}"'
 
 
-def _not_opened(spark: SparkSession, options: InputOptions, error: Exception) -> InputDataError:
+def _not_opened(
+    spark: SparkSession, options: InputOptions, error: Exception, *, skip_corrupt: bool
+) -> InputDataError:
     condition, named = condition_of(error), _named(options)
     if options.format == _TABLE and condition == "TABLE_OR_VIEW_NOT_FOUND":
         name = options.paths[0]
@@ -294,6 +288,11 @@ def _not_opened(spark: SparkSession, options: InputOptions, error: Exception) ->
         advice = (
             " Give the path of a parquet file, or of a directory that holds parquet files; "
             "--input-format says what else it is."
+        )
+    elif skip_corrupt and options.format in _FILES:
+        advice = (
+            f" Spark takes the columns of {options.format} from its files, so that --on-corrupt "
+            "skip cannot leave out one that is broken then. Move it away, or write it again."
         )
     return InputDataError(f"Cannot read {named[0].lower()}{named[1:]}: {text}{advice}")
 

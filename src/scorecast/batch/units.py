@@ -178,10 +178,10 @@ def run_units(
 
 def _cancel(spark: SparkSession, tag: str, running: set[Future[UnitRecord]]) -> None:
     """End the jobs of all units, those included that a thread is about to start."""
-    while running:
+    while left := {future for future in running if not future.done()}:
         with suppress(Exception):  # a session that is gone runs nothing; the first error counts
             cancel_tagged(spark, tag)
-        _, running = wait(running, _SECONDS_BETWEEN_LOOKS)
+        wait(left, _SECONDS_BETWEEN_LOOKS)
 
 
 def _results(finished: set[Future[UnitRecord]], said: Notes) -> Iterator[UnitRecord]:

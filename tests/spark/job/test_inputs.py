@@ -332,3 +332,75 @@ def test_the_manifest_names_the_files_that_were_read(job):
     assert [(file["size"], file["rows"]) for file in found] == [
         (path.stat().st_size, pq.read_metadata(path).num_rows) for path in paths
     ]
+
+
+def metadata_column(job, rids, name="a.parquet"):
+    """Write a file with a column that has the name of Spark's own on files."""
+    return job.write(name, rids, _metadata=pa.array([str(rid) for rid in rids]))
+
+
+def test_files_are_watched_although_a_column_is_named_metadata(job, capsys):
+    """Spark cannot tell their rows apart by files then; broken and changed ones are found still."""
+    metadata_column(job, range(10))
+    b = metadata_column(job, range(10, 20), "b.parquet")
+    report = job.run(units=2)
+    assert (report.rows_out, report.units) == (20, 1)
+    assert job.run().already_published
+    assert [file["rows"] for file in job.manifest()["inputs"]] == [10, 10]
+
+    def step(name):
+        if name == "run:compare-input":
+            metadata_column(job, range(10, 21), "b.parquet")
+
+    with pytest.raises(InputChangedError, match=r"b\.parquet"):
+        job.run_with_step(step, mode="overwrite", force=True)
+    b.write_bytes(b.read_bytes()[:-9])
+    assert job.cli("--mode", "overwrite", "--on-corrupt", "skip") == 3
+    assert "b.parquet" in capsys.readouterr().err
+    assert job.rows() == predicted(range(20))
+
+
+def test_files_below_a_view_are_watched(job, spark):
+    """A view whose file is replaced while the job runs is not published."""
+    path = job.write("a.parquet", range(10))
+    spark.read.parquet(str(path)).where("rid > 3").createOrReplaceTempView("some_of_a")
+
+    def step(name):
+        if name == "run:compare-input":
+            job.write("a.parquet", range(11))
+
+    options = {"input": "some_of_a", "input_format": "table"}
+    with pytest.raises(InputChangedError):
+        job.run_with_step(step, **options)
+    spark.read.parquet(str(path)).where("rid > 3").createOrReplaceTempView("some_of_a")
+    assert job.run(**options).rows_out == 7
+
+
+def test_rows_that_would_be_dropped_are_an_error(job, capsys):
+    """An option of Spark that leaves malformed rows out is refused."""
+    job.input.mkdir()
+    (job.input / "a.csv").write_text("rid,bad\n1,false\nx\n")
+    options = ("--input-format", "csv", "--input-option", "mode=DropMalformed")
+    assert job.cli(*options) == 2
+    assert "leaves rows out in silence" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [("json", '{"rid": 2, "bad": fal\n'), ("orc", "ORC is not this")]
+)
+def test_a_broken_file_that_columns_are_taken_from_is_not_left_out(job, capsys, kind, text):
+    """Spark reads json, and one file of orc, to find the columns: skip says that it cannot help."""
+    job.input.mkdir()
+    (job.input / f"a.{kind}").write_text(text)
+    assert job.cli("--input-format", kind, "--on-corrupt", "skip") == 3
+    assert "skip cannot leave out one that is broken then" in capsys.readouterr().err
+    assert not job.output.exists()
+
+
+def test_formats_in_any_case(job):
+    """Another case of the name keeps all checks."""
+    job.write("a.parquet", range(10))
+    broken = job.write("b.parquet", range(10, 20))
+    broken.write_bytes(broken.read_bytes()[:-9])
+    with pytest.raises(InputDataError, match="cut off"):
+        job.run(input_format="Parquet")

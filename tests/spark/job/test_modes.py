@@ -8,6 +8,7 @@ import pytest
 from job_kit import predicted
 
 import scorecast
+from scorecast.batch.verify import verify
 from scorecast.errors import InputDataError, OutputError, OutputExistsError
 
 
@@ -300,3 +301,68 @@ def test_there_is_nothing_to_read(job, spark):
     spark.range(3).write.parquet(str(job.output))
     with pytest.raises(OutputError, match="No job has published"):
         scorecast.read_predictions(spark, str(job.output))
+
+
+def aside_rows(job) -> list[int]:
+    """Name the rows that are in the quarantine, whatever the partitions."""
+    table = ds.dataset(job.output / "_quarantine", partitioning="hive", ignore_prefixes=["."])
+    return sorted(table.to_table()["rid"].to_pylist())
+
+
+def test_overwrite_partitions_replaces_their_quarantine(job):
+    """A row that was put aside and is predicted now is in the output once, and not aside."""
+    options = {
+        "mode": "overwrite-partitions",
+        "partition_by": ("day",),
+        "on_error": "quarantine",
+        "max_error_rate": 1.0,
+    }
+    a = job.write("a.parquet", range(6), bad=[1, 4], day=pa.array(["1", "1", "1", "2", "2", "2"]))
+    job.run(input=a, **options)
+    assert aside_rows(job) == [1, 4]
+    b = job.write("b.parquet", range(3), day=pa.array(["1", "1", "1"]))
+    job.run(input=b, **options)
+    assert job.rows() == predicted([0, 1, 2, 3, 5])
+    assert aside_rows(job) == [4]
+    c = job.write("c.parquet", range(3), bad=range(3), day=pa.array(["1", "1", "1"]))
+    job.run(input=c, **options)
+    assert job.rows() == predicted([3, 5])
+    assert aside_rows(job) == [0, 1, 2, 4]
+    assert not verify(str(job.output), deep=True).damages
+    assert job.run(input=c, **options).already_published
+
+
+def test_incremental_knows_files_by_any_spelling(job):
+    """A directory that is given by a link holds no new files."""
+    job.write("a.parquet", range(10))
+    job.run(incremental=True)
+    link = job.folder / "link"
+    link.symlink_to(job.input)
+    assert job.run(incremental=True, input=link).already_published
+    job.write("b.parquet", range(10, 13))
+    job.run(incremental=True, input=link)
+    assert job.rows() == predicted(range(13))
+
+
+def test_incremental_needs_a_manifest(job, spark, capsys):
+    """What Spark wrote does not say which files it is of, so that rows might come twice."""
+    job.write("a.parquet", range(10))
+    df = spark.range(10).selectExpr("id as rid", "false as bad", "id * 10 + 1 as prediction")
+    df.write.parquet(str(job.output))
+    before = job.state()
+    assert job.cli("--incremental") == 6
+    assert "No manifest says" in capsys.readouterr().err
+    assert job.state() == before
+
+
+def test_an_output_that_is_a_link_stays_one(job):
+    """The directory that it leads to is replaced, beside which everything else is kept."""
+    target = job.folder / "elsewhere" / "predictions"
+    target.parent.mkdir()
+    a, b = job.write("a.parquet", range(10)), job.write("b.parquet", range(10, 15))
+    job.run(input=a, output=target, mode="overwrite")
+    job.output.symlink_to("elsewhere/predictions")
+    job.run(input=b, mode="overwrite")
+    assert job.output.is_symlink()
+    assert job.rows() == predicted(range(10, 15))
+    assert not (job.folder / ".out.scorecast").exists()

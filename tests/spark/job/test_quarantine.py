@@ -284,3 +284,33 @@ def test_the_manifest_holds_no_values_of_rows(job):
     assert canary not in json.dumps(job.manifest())
     assert job.quarantine()[0]["text"] == canary
     assert canary not in job.quarantine()[0]["error_message"]
+
+
+def test_a_batch_of_bad_rows_may_be_within_the_rate_of_rows_that_are_counted(job):
+    """Rows of csv are not known before, so that a first file of bad rows alone ends nothing."""
+    job.input.mkdir()
+    for name, rids, bad in (("a", range(50), "true"), ("b", range(50, 200), "false")):
+        lines = "".join(f"{rid},{bad}\n" for rid in rids)
+        (job.input / f"{name}.csv").write_text(f"rid,bad\n{lines}")
+    report = job.run(input_format="csv", on_error="quarantine", max_error_rate=0.25)
+    assert report.rows_quarantined == 50
+    assert job.rows() == predicted(range(50, 200))
+
+
+def test_stricter_limits_are_not_met_by_what_is_published(job, capsys):
+    """The same job with fewer errors allowed is no success, and leaves the output."""
+    job.write("a.parquet", range(100), bad=[3])
+    job.run(**ASIDE)
+    before = job.state()
+    assert job.cli("--on-error", "quarantine") == 5
+    assert "failed on 1 of 100 rows, and 0 are allowed now" in capsys.readouterr().err
+    assert job.cli("--on-error", "quarantine", "--max-errors", "1") == 0
+    assert job.state() == before
+
+
+def test_globs_for_part_files_pass_over_the_quarantine(job):
+    """DuckDB reads predictions alone, of all partitions."""
+    job.write("a.parquet", range(100), bad=[3], half=pa.array([rid % 2 for rid in range(100)]))
+    job.run(partition_by=("half",), **ASIDE)
+    rows = duckdb.sql(f"SELECT count(*) FROM '{job.output}/**/part-*.parquet'").fetchall()
+    assert rows == [(99,)]

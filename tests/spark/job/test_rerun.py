@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import pyarrow as pa
 import pytest
 from job_kit import predicted
 
@@ -197,3 +198,23 @@ def test_a_damaged_output_of_the_same_job_is_no_output(job, capsys, damage):
     assert job.cli("--force", "--mode", "overwrite") == 0
     assert job.rows() == predicted(range(5))
     assert job.cli() == 0
+
+
+def test_other_rules_for_values_make_another_job(job, conf):
+    """A condition that casts gives other rows by them."""
+    job.write("a.parquet", range(10), word=pa.array([str(i) for i in range(10)]))
+    where = {"where": "cast(word as int) >= 0", "mode": "overwrite"}
+    conf("spark.sql.ansi.enabled", "true")
+    job.run(**where)
+    assert job.run(**where).already_published
+    conf("spark.sql.ansi.enabled", "false")
+    assert not job.run(**where).already_published
+
+
+def test_a_timeout_decides_on_rows_where_they_may_fail(job):
+    """With quarantine another limit is another job; where an error ends the job, it is not."""
+    job.write("a.parquet", range(10))
+    for on_error, again in (("fail", True), ("null", False)):
+        options = {"on_error": on_error, "mode": "overwrite"}
+        job.run(batch_timeout=60, **options)
+        assert job.run(batch_timeout=90, **options).already_published is again

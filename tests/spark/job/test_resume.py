@@ -1,6 +1,7 @@
 """A job that died goes on with what was done, and with that of no other job."""
 
 import json
+import os
 
 import pytest
 from job_kit import predicted
@@ -178,3 +179,56 @@ def test_limits_hold_for_what_was_done_before(job):
     assert not job.output.exists()
     assert job.run(max_errors=3, **options).resumed_units == 2
     assert [row["rid"] for row in job.quarantine()] == [3, 50, 120]
+
+
+def test_a_file_that_was_broken_only_then_is_not_left_out(four_files):
+    """A plan without it is not taken up when it can be read again, though the job is the same."""
+    job, options = four_files, {"units": 4, "on_corrupt": "skip"}
+    file = job.input / "3.parquet"
+    whole, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
+    file.write_bytes(bytes(len(whole)))
+    os.utime(file, ns=times)
+    with pytest.raises(DiedError):
+        job.run_with_step(dies_before("run:compare-input"), **options)
+    assert len(job.commits()) == 3
+    file.write_bytes(whole)
+    os.utime(file, ns=times)
+    job.run(**options)
+    assert job.rows() == predicted(range(400))
+    assert job.manifest()["runs"][-1]["skipped"] == []
+
+
+def refuse(*_args, **_options):
+    """Do what a store does that has no answer."""
+    raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize("what", ["remove_staging", "collect"])
+def test_what_cannot_be_tidied_up_is_no_failure(four_files, monkeypatch, what):
+    """The output is published, and the next job tidies up."""
+    job = four_files
+    with monkeypatch.context() as patch:
+        patch.setattr(f"scorecast.batch.run.{what}", refuse)
+        assert job.cli("--mode", "overwrite") == 0
+        assert job.cli("--mode", "overwrite") == 0
+    assert job.rows() == predicted(range(400))
+    assert job.cli("--mode", "overwrite") == 0
+    assert not list(job.runs.glob("*/data"))
+
+
+@pytest.mark.parametrize("what", ["run.abandon", "units.cancel_tagged"])
+def test_the_first_error_is_the_one_that_is_told(four_files, monkeypatch, capsys, what):
+    """What fails on the way out does not hide why the job failed."""
+    monkeypatch.setattr(f"scorecast.batch.{what}", refuse)
+    four_files.write("0.parquet", range(100), bad=[7])
+    assert four_files.cli("--units", "4") == 5
+    assert "The model raised ValueError" in capsys.readouterr().err
+
+
+def test_a_plan_that_cannot_be_read_is_none(four_files):
+    """A file of another version beside the output keeps no job from running."""
+    job = four_files
+    for i, text in enumerate((b"", b"[]", b'{"units": 3}', b'{"units": [], "colour": "red"}')):
+        (job.runs / f"dead{i}").mkdir(parents=True)
+        (job.runs / f"dead{i}" / "plan.json").write_bytes(text)
+    assert job.run().rows_out == 400

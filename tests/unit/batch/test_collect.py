@@ -295,3 +295,19 @@ def test_collecting_after_a_crash_between_exchange_and_naming(tmp_path):
     assert trees(tmp_path) == {"one", "two"}
     at(store, 26)
     assert trees(tmp_path) == {"two"}
+
+
+def test_a_flat_store_reads_the_manifests_that_count_alone():
+    """A year of nightly runs is not read by each of them."""
+    store = MemoryStore()
+    for day in range(50):
+        flat_publish(store, f"run-{day:02d}", 24 * day)
+    read = []
+    plain = store.read
+    store.read = lambda path: read.append(path) or plain(path)
+    at(store, 24 * 49 + 1, layout=FLAT, locked=False)
+    found = {path for path in read if path.startswith(FLAT.versions)}
+    assert found == {FLAT.version(49), FLAT.version(50)}
+    assert published(store, FLAT).version == "run-49"
+    assert "run-49" in data_of(store)
+    assert "run-01" not in data_of(store)

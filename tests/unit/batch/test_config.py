@@ -31,6 +31,7 @@ def config(**options) -> BatchPredictConfig:
         ({"max_error_rate": float("nan"), "on_error": "null"}, "max_error_rate is nan"),
         ({"batch_timeout": 0}, "batch_timeout is 0"),
         ({"batch_timeout": float("nan")}, "batch_timeout is nan"),
+        ({"batch_timeout": float("inf")}, "batch_timeout is inf, expected seconds"),
         ({"units": 0}, "units is 0"),
         ({"keep_replaced": -1}, "keep_replaced is -1"),
         ({"keep_replaced": float("nan")}, "keep_replaced is nan"),
@@ -38,6 +39,15 @@ def config(**options) -> BatchPredictConfig:
         ({"max_errors": 1}, "need on_error"),
         ({"max_error_rate": 0.1}, "need on_error"),
         ({"mode": "overwrite-partitions"}, "needs partition_by"),
+        (
+            {
+                "mode": "overwrite-partitions",
+                "partition_by": ("p",),
+                "output_column": "p",
+                "on_error": "quarantine",
+            },
+            'cannot be partitioned by the prediction "p"',
+        ),
         ({"mode": "overwrite", "incremental": True}, "incremental adds"),
     ],
 )
@@ -64,3 +74,9 @@ def test_secrets_are_not_shown():
     assert not any(secret in str(shown) for secret in ("p1", "p2", "p3", "p4"))
     assert (shown["input_options"]["user"], shown["model_config"]["depth"]) == ("me", 3)
     assert shown["extra_env"] == {"ANY": "***"}
+
+
+def test_formats_that_the_job_knows_are_of_any_case():
+    """Checks of these formats do not depend on how they are written."""
+    given = [config(input_format=kind).input_format for kind in ("Parquet", "TABLE", "binaryFile")]
+    assert given == ["parquet", "table", "binaryFile"]

@@ -1,5 +1,6 @@
 """How files are divided among units."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -53,3 +54,9 @@ def test_a_plan_is_read_as_it_was_written():
     """The plan's file holds the whole plan."""
     plan = Plan("run", "key", "2024-01-01", split_units(files([1, 2, 3]), None, 2))
     assert read_plan(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"units": 3}', b'{"units": [], "colour": 1}'])
+def test_what_is_no_plan(text):
+    """A file that is cut off or of another version is no plan, and no error."""
+    assert read_plan(text) is None

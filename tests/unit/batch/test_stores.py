@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -440,3 +441,20 @@ def test_arrow_is_what_the_renaming_store_speaks(directories):
     directories.create("out/x", b"123")
     with fs.LocalFileSystem().open_input_stream(directories.uri("out/x")) as stream:
         assert stream.read() == b"123"
+
+
+def test_a_directory_that_is_written_to_is_removed(tmp_path, monkeypatch):
+    """A task that still writes into it, or removes its files itself, is no obstacle."""
+    store, there = PosixStore(tmp_path), tmp_path / "run"
+    (there / "data").mkdir(parents=True)
+    plain, errors = shutil.rmtree, [errno.ENOTEMPTY, errno.ENOENT]
+
+    def rmtree(path):
+        if errors:
+            raise OSError(errors.pop(), "not now")
+        plain(path)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    store.remove("run")
+    assert errors == []
+    assert not there.exists()
