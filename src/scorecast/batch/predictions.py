@@ -33,10 +33,11 @@ _NO_CONNECTOR = ("UnsupportedFileSystemException", "ClassNotFoundException")
 def read_predictions(spark: SparkSession, output: str) -> DataFrame:
     """Give the predictions of the version that is published now.
 
-    The frame holds that version's own files, so that it can be read to its end although a job
-    replaces the output meanwhile, for as long as replaced versions are kept (``keep_replaced``).
-    On a flat object store this is how an output is read, by Python where Spark has no connector;
-    on other stores ``spark.read.parquet(output)`` reads the same rows.
+    On a flat object store this is how an output is read, by Python where Spark has no connector.
+    On other stores ``spark.read.parquet(output)`` reads the same rows; what this adds there is
+    that, on file systems with hard links and for outputs published with another mode than
+    ``error``, the frame can be read to its end although a job replaces the output meanwhile, for
+    as long as replaced versions are kept (``keep_replaced``).
 
     Args:
         spark: A session that can read the store.

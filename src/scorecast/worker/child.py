@@ -152,25 +152,29 @@ class Child:
         """Say how the process ended that has left the connection."""
         code = self._reap(_SECONDS_TO_END)
         self._has_died = True
-        how, advice = _killed(-code) if code < 0 else _exited(code)
+        if code is None:
+            how, advice = _LEFT
+        else:
+            how, advice = _killed(-code) if code < 0 else _exited(code)
         return (
             f"The process that predicts {how} {when}. {advice} What the process wrote last is in "
             "the stderr log of the worker."
         )
 
-    def _reap(self, seconds: float) -> int:
-        """Wait for the process, kill it where that is not enough, and give its exit code."""
+    def _reap(self, seconds: float) -> int | None:
+        """Wait for the process and give its exit code; None where it had to be killed."""
         running, self._running = self._running, None
+        code: int | None = None
         if running is None:
-            return 0
+            return code
         try:
             with suppress(subprocess.TimeoutExpired):
                 if seconds:
-                    running.process.wait(seconds)
+                    code = running.process.wait(seconds)
         finally:
             running.process.kill()
             running.connection.close()
-            code = running.process.wait()
+            running.process.wait()
         return code
 
 
@@ -241,6 +245,12 @@ def _start(*, traces: bool) -> _Running:
 def _python_path() -> str:
     """Give the places of modules, of which Spark adds some while a worker runs."""
     return os.pathsep.join(str(entry) or str(Path.cwd()) for entry in sys.path)
+
+
+_LEFT = (
+    "went on without its connection to the worker, and was stopped,",
+    "Code of the model or of a library closed files that were not its own.",
+)
 
 
 def _killed(number: int) -> tuple[str, str]:

@@ -211,6 +211,23 @@ def test_the_end_of_the_process_is_named(plan_of, act, text):
         assert child.predict(batch(1, 2)).to_pylist() == [2.0, 4.0]
 
 
+def test_a_process_that_leaves_its_connection_is_named(plan_of, monkeypatch):
+    """It is stopped, and its end is not put down to the system."""
+    monkeypatch.setattr("scorecast.worker.child._SECONDS_TO_END", 0.5)
+
+    def leave():
+        os.closerange(3, 256)
+        time.sleep(600)
+
+    with (
+        Child(plan_of(doubling(2, leave)), timeout=None) as child,
+        pytest.raises(WorkerDiedError) as caught,
+    ):
+        child.predict(batch(1.0, 2.0))
+    assert "went on without its connection to the worker" in str(caught.value)
+    assert predicting() == []
+
+
 def test_the_row_that_crashes_is_found(plan_of):
     """One row of a batch ends the process; all others have their prediction."""
     rows = batch(*range(12))
