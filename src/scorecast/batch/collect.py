@@ -105,8 +105,7 @@ def abandon(store: Store, layout: Layout, run_id: str) -> None:
     needed = set() if manifest is None else _writers([manifest]) | {manifest.run_id}
     if run_id not in needed and not store.exists(layout.run(run_id, "replaced")):
         store.remove(layout.run(run_id))
-        if not store.children(layout.runs):
-            store.remove(layout.runs)
+        store.remove_if_empty(layout.runs)
 
 
 def _staging(layout: Layout) -> tuple[str, ...]:

@@ -130,10 +130,11 @@ def _tidy(output: Output) -> None:
     """Leave nothing beside an output of which nothing needs to be kept."""
     store, layout = output.store, output.layout
     with suppress(OSError):
-        if not store.children(layout.runs):
-            store.remove(layout.runs)
+        store.remove_if_empty(layout.runs)
         if store.children(layout.control) == [layout.lock.rpartition("/")[2]]:
-            store.remove(layout.control)
+            # Another job may take a new lock in the directory from here on.
+            store.remove(layout.lock)
+            store.remove_if_empty(layout.control)
 
 
 def _probe(output: Output) -> None:

@@ -235,6 +235,9 @@ class MemoryStore:
     def exists(self, path):
         return path in self.files or bool(self.entries(path))
 
+    def remove_if_empty(self, path):
+        """There are no directories without files."""
+
     def remove(self, path):
         for entry in self.entries(path):
             del self.files[entry.path]

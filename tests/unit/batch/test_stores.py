@@ -458,3 +458,14 @@ def test_a_directory_that_is_written_to_is_removed(tmp_path, monkeypatch):
     store.remove("run")
     assert errors == []
     assert not there.exists()
+
+
+def test_directories_are_removed_if_they_are_empty(store):
+    """One with something in it stays, and one that is not there is fine."""
+    store.create("out/x", b"1")
+    store.remove_if_empty("out")
+    store.remove_if_empty("nowhere")
+    assert names(store, "out") == ["out/x"]
+    store.remove("out/x")
+    store.remove_if_empty("out")
+    assert not store.exists("out")

@@ -79,6 +79,10 @@ class Store(Protocol):
         """Remove a file, or a directory with all in it; nothing there is fine."""
         ...
 
+    def remove_if_empty(self, path: str) -> None:
+        """Remove a directory if nothing is in it, on stores that have such directories."""
+        ...
+
     def lock(self, path: str, holder: bytes) -> AbstractContextManager[bool]:
         """Hold a lock for as long as this process lives at most.
 

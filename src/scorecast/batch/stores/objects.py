@@ -96,6 +96,9 @@ class ObjectStore(NoLocks):
                 obstore.delete(self.bucket, keys)
             obstore.delete(self.bucket, self._at(path))
 
+    def remove_if_empty(self, path: str) -> None:
+        """Do nothing: there are no empty directories."""
+
     def _at(self, path: str) -> str:
         return f"{self.prefix}/{path}" if self.prefix else path
 

@@ -114,6 +114,15 @@ class PosixStore:
             else:
                 return
 
+    def remove_if_empty(self, path: str) -> None:
+        """Remove a directory; one that others are just putting something into stays."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            try:
+                (self.root / path).rmdir()
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+
     def link(self, source: str, target: str) -> bool:
         """Link a file, where the file system has hard links and lets this user make one."""
         if not self.links:

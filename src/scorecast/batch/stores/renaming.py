@@ -91,6 +91,12 @@ class RenamingStore(NoLocks):
         elif kind != fs.FileType.NotFound:
             self.filesystem.delete_file(self._at(path))
 
+    def remove_if_empty(self, path: str) -> None:
+        """Remove a directory in which nothing was a moment ago."""
+        kind = self.filesystem.get_file_info(self._at(path)).type
+        if kind == fs.FileType.Directory and not self.children(path):
+            self.filesystem.delete_dir(self._at(path))
+
     def link(self, source: str, target: str) -> bool:
         """Say that this store cannot."""
         del source, target
