@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -282,6 +283,16 @@ class Place:
         with self.start(model, *more, **how) as job:
             return job.wait(), job.text
 
+    def keep(self) -> None:
+        """Keep a copy of the output, to put back."""
+        shutil.copytree(self.output, self.folder / "kept")
+
+    def reset(self) -> None:
+        """Put the output that was kept back, as an earlier night has left it."""
+        for path in (self.output, self.control):
+            shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(self.folder / "kept", self.output)
+
     def staged(self) -> set[Path]:
         """Give the part files that a job has written so far."""
         return parts_in(self.control)
@@ -305,10 +316,8 @@ def until(condition: Callable[[], object], job: Job, seconds: float = PATIENCE) 
 
 def gone(job: Job, seconds: float) -> list[str]:
     """Wait until all that a job has started is gone; name what is left after that time."""
-    deadline = time.monotonic() + seconds
-    while (left := job.processes()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return [f"process {p.pid} is left: {_command(p)[:80]}" for p in left]
+    until_ended(job.processes, seconds)
+    return [f"process {p.pid} is left: {_command(p)[:80]}" for p in job.processes()]
 
 
 def until_ended(processes: Callable[[], list[psutil.Process]], seconds: float) -> bool:

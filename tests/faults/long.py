@@ -8,7 +8,6 @@ Ends with 1 if a reader ever saw a mix, a row was lost or doubled, or a rerun di
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -90,7 +89,7 @@ def main() -> int:
         if code != 0:
             print(text)
             return 1
-        shutil.copytree(place.output, place.folder / "kept")
+        place.keep()
         tallies = [run(name, place, given.rounds or CHECKS[name][1]) for name in names]
     return 1 if any(tally.problems for tally in tallies) else 0
 

@@ -29,7 +29,7 @@ from fault_kit import (
     versions,
 )
 from fault_oracle import Reader, fingerprint, leftovers
-from long_kit import Tally, at_random, hurt, reset, session, unchanged
+from long_kit import Tally, at_random, hurt, session, unchanged
 
 BRIEFLY = "import time; time.sleep(0.02)"
 THIRD = 4.0
@@ -64,7 +64,7 @@ def driver_kill(place: Place, tally: Tally) -> None:
 def crash_points(place: Place, tally: Tally) -> None:
     """Kill -9 of the driver before each step of a job (checks 19 and 22)."""
     for step, after in STEPS.items():
-        reset(place)
+        place.reset()
         model, more = place.model(NEW), ("--units", 4)
         with Reader(place.output, versions(), absent=False) as reader:
             with place.start(model, *more, at_step=f"{step}:kill") as job:
@@ -92,7 +92,7 @@ def submit_kill(place: Place, tally: Tally) -> None:
 def zombie(place: Place, tally: Tally) -> None:
     """JVM and workers of a killed driver sleep while the rerun publishes, then go on (F28)."""
     model, more = place.model(NEW, SLOW), ("--units", 2, "--batch-size", 200)
-    reset(place)
+    place.reset()
     with (
         Reader(place.output, versions(), absent=False) as reader,
         place.start(model, *more) as job,
@@ -214,7 +214,7 @@ def hang(place: Place, tally: Tally) -> None:
 
 def pair(place: Place, tally: Tally) -> None:
     """Two jobs to one output, started together (check 38): one publishes, the other exits 6."""
-    reset(place)
+    place.reset()
     models, more = [place.model(NEW, SLOW), place.model(THIRD, SLOW)], ("--batch-size", 200)
     seen = {**versions(), "third": expected(THIRD)}
     with (
@@ -277,7 +277,7 @@ def full_disk(place: Place, tally: Tally) -> None:
 
 def leaks(place: Place, tally: Tally) -> None:
     """100 jobs in one session leave nothing in it (36); a version is held meanwhile (42)."""
-    reset(place)
+    place.reset()
     with Reader(place.output, versions(), absent=False) as reader:
         session(place, tally, "leaks", [place.model(NEW), place.model(OLD)])
     tally.reader(reader)
@@ -306,7 +306,7 @@ def max_failures(place: Place, tally: Tally) -> None:
     """A worker that dies in the first k of m attempts (check 32): success if and only if k < m."""
     for allowed in (1, 2, 3, 4):
         for dying in (1, 2, 3):
-            reset(place)
+            place.reset()
             marks = place.folder / f"marks{place.runs}"
             marks.mkdir()
             harm = at(
@@ -322,7 +322,7 @@ def max_failures(place: Place, tally: Tally) -> None:
 
 def memory(place: Place, tally: Tally) -> None:
     """A batch needs more memory than a worker may have (check 18): the limit is named."""
-    reset(place)
+    place.reset()
     rid = random.randrange(place.rows)
     model = place.model(NEW, at(rid, "bytearray(4 << 30)"))
     conf = {"spark.executor.pyspark.memory": "1g"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -79,13 +78,6 @@ class Tally:
             self.problems.append(f"only {count} readings in {self.seconds_read:.0f} s")
 
 
-def reset(place: Place) -> None:
-    """Put the old output back."""
-    for path in (place.output, place.control):
-        shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(place.folder / "kept", place.output)
-
-
 def hurt(
     place: Place,
     tally: Tally,
@@ -99,7 +91,7 @@ def hurt(
 
     What the first job has left running goes on beside the second one.
     """
-    reset(place)
+    place.reset()
     with Reader(place.output, versions(), absent=False) as reader:
         with place.start(model, *more, **how) as job:
             harm(job)
@@ -122,7 +114,7 @@ def at_random(place: Place, tally: Tally, model: Path, act: Callable[[Job], None
     Every second round it is a moment after the job has begun to do something.
     """
     if model not in tally.usual:
-        reset(place)
+        place.reset()
         started = time.monotonic()
         code, text = place.run(model, *more, **how)
         tally.ended(code, [0], text)
@@ -144,7 +136,7 @@ def at_random(place: Place, tally: Tally, model: Path, act: Callable[[Job], None
 
 def unchanged(place: Place, tally: Tally, model: Path, words: str, *more: object) -> Job:
     """Run a job that fails with 5: every byte of the old output stays, and no process is left."""
-    reset(place)
+    place.reset()
     before = fingerprint(place.output)
     with place.start(model, *more) as job:
         tally.ended(job.wait(), [5], job.text)

@@ -7,7 +7,6 @@ Prints the table of the README. Both run the same model directories on the same 
 """
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -56,13 +55,6 @@ def run(start: Start, place: Place, model: Path, output: Path | None = None) -> 
         return job.wait(), job.text
 
 
-def reset(place: Place) -> None:
-    """Put the old output back."""
-    for path in (place.output, place.control):
-        shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(place.folder / "kept", place.output)
-
-
 def what_is_there(output: Path, *versions: np.ndarray) -> str:
     """Say what a reader finds."""
     try:
@@ -78,7 +70,7 @@ def what_is_there(output: Path, *versions: np.ndarray) -> str:
 
 def failing(start: Start, place: Place) -> str:
     """A model raises on one row: the old output afterwards."""
-    reset(place)
+    place.reset()
     code, _ = run(start, place, place.model(NEW, at(7777, "raise ValueError('v')")))
     return f"{what_is_there(place.output, expected(OLD))} (exit {code})"
 
@@ -89,7 +81,7 @@ def killed(start: Start, place: Place) -> str:
     # The slow rows are in a few batches, so that some tasks end long before others.
     model = place.model(NEW, "import time; time.sleep((data['rid'] > 15000).any() * 4)")
     for seconds in range(4):
-        reset(place)
+        place.reset()
         old = parts_in(place.output)
 
         def parts(old: set[Path] = old) -> bool:
@@ -123,7 +115,7 @@ def same_path(start: Start, place: Place) -> str:
 
 def two(start: Start, place: Place) -> str:
     """Two jobs to one output at the same time: what is there afterwards."""
-    reset(place)
+    place.reset()
     models = place.model(NEW, SLOW), place.model(4.0, SLOW)
     with start(place, models[0]) as one, start(place, models[1]) as other:
         codes = sorted((one.wait(), other.wait()))
@@ -133,7 +125,7 @@ def two(start: Start, place: Place) -> str:
 
 def truncated(start: Start, place: Place) -> str:
     """One input file is cut off: the old output afterwards, and whether the file is named."""
-    reset(place)
+    place.reset()
     file = place.source / "3.parquet"
     whole = file.read_bytes()
     os.truncate(file, len(whole) // 2)
@@ -147,7 +139,7 @@ def truncated(start: Start, place: Place) -> str:
 
 def shifted(start: Start, place: Place) -> str:
     """A model gives one row too few for a batch and one too many for the next: rows afterwards."""
-    reset(place)
+    place.reset()
     code, _ = run(start, place, place.model(NEW, "shifting"))
     rows = read_rows(place.output)
     if rows is not None and is_version(rows, expected(OLD)):
@@ -160,7 +152,7 @@ def shifted(start: Start, place: Place) -> str:
 
 def nan(start: Start, place: Place) -> str:
     """A model gives NaN for one row: what is in the output."""
-    reset(place)
+    place.reset()
     code, _ = run(start, place, place.model(NEW, "undefined"))
     made = read_rows(place.output)
     if made is None or code != 0:
@@ -173,7 +165,7 @@ def nan(start: Start, place: Place) -> str:
 
 def crashing(start: Start, place: Place) -> str:
     """A row crashes native code: whether the message names its file."""
-    reset(place)
+    place.reset()
     code, text = run(start, place, place.model(NEW, at(7777, SEGFAULT)))
     named = "the file is named" if "3.parquet" in text else "no file is named"
     return f"{named}; {what_is_there(place.output, expected(OLD))} (exit {code})"
@@ -181,7 +173,7 @@ def crashing(start: Start, place: Place) -> str:
 
 def rerun(start: Start, place: Place) -> str:
     """The job is run again although nothing has changed: rows predicted again."""
-    reset(place)
+    place.reset()
     calls = place.folder / f"calls{place.runs}"
     model = place.model(NEW, f"'{start.__name__}'", calls)
     run(start, place, model)
@@ -237,7 +229,7 @@ def main(names: list[str]) -> None:
         code, text = run(start_ours, place, place.model(OLD))
         if code != 0:
             sys.exit(text)
-        shutil.copytree(place.output, place.folder / "kept")
+        place.keep()
         print('| fault | MLflow `spark_udf` + `write.mode("overwrite")` | scorecast |')
         print("|---|---|---|", flush=True)
         for title, check in ROWS.items():

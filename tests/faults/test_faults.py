@@ -4,7 +4,6 @@ The long version, with many rounds of each, is ``make faults``.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 
@@ -38,16 +37,14 @@ def place(tmp_path_factory):
     place = Place(tmp_path_factory.mktemp("faults"))
     code, text = place.run(place.model(OLD))
     assert code == 0, text
-    shutil.copytree(place.output, place.folder / "kept")
+    place.keep()
     return place
 
 
 @pytest.fixture
 def old(place):
     """Put the old output back, as an earlier night has left it."""
-    for path in (place.output, place.control):
-        shutil.rmtree(path, ignore_errors=True)
-    shutil.copytree(place.folder / "kept", place.output)
+    place.reset()
     return place
 
 

@@ -67,7 +67,7 @@ class Inputs:
     @property
     def repeatable(self) -> bool:
         """Whether the same files give the same rows."""
-        return bool(self.held or self.files) and is_repeatable(self.where)
+        return bool(self.held) and is_repeatable(self.where)
 
     @property
     def held(self) -> tuple[InputFile, ...]:

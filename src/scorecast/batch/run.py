@@ -277,6 +277,7 @@ class _Run:
         self, base: Published | None, plan: Plan, inputs: Inputs, records: Sequence[UnitRecord]
     ) -> tuple[Manifest, Mapping[str, str]]:
         config = self.config
+        skipped = skipped_files(inputs, records)
         written = list(records)
         if not any(record.files for record in records):
             written.append(empty_part(self.output, self.job, plan.run_id))
@@ -293,10 +294,10 @@ class _Run:
             spark_conf=spark_settings(self.spark),
             counters=counters_of(records, inputs),
             units=[unit_entry(record) for record in records],
-            skipped=[asdict(file) for file in skipped_files(inputs, records)],
+            skipped=[asdict(file) for file in skipped],
             seconds={**self.clock.phases, "total": round(self.clock.seconds, 3)},
         )
-        left_out = {file.path for file in skipped_files(inputs, records)}
+        left_out = {file.path for file in skipped}
         files = [file for file in inputs.held if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
 

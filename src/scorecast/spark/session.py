@@ -83,20 +83,19 @@ def start_session(
             ensure_java(os.environ)
             quiet = {"spark.app.name": app_name, "spark.ui.showConsoleProgress": "false"}
             options = quiet | options
-    if not remote and "PYSPARK_GATEWAY_PORT" not in os.environ:
-        with _default_master(os.environ):
-            _launch_java(options)
     if remote.startswith("local"):
         # A Connect server inside this process takes its settings from here alone.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         options.setdefault(_TIME_ZONE, "UTC")
     with nullcontext() if remote else _default_master(os.environ):
+        if not remote:
+            _connect_java(options)
         spark = SparkSession.builder.config(map=dict(options)).getOrCreate()
     return SessionHandle(spark, owned=_complete(spark, mark) and not _is_managed(os.environ))
 
 
-def _launch_java(options: Mapping[str, str]) -> None:
-    """Start the JVM of this process, unless it runs.
+def _connect_java(options: Mapping[str, str]) -> None:
+    """Connect to the JVM of this process, which is started unless it runs.
 
     Signals wait so long: a JVM that pyspark has not connected to yet would live on for ever.
     """
