@@ -29,7 +29,7 @@ from fault_kit import (
     versions,
 )
 from fault_oracle import Reader, fingerprint, leftovers
-from long_kit import Tally, at_random, hurt, session, unchanged
+from long_kit import JOBS, Tally, at_random, hurt, session, two_hosts, unchanged
 
 BRIEFLY = "import time; time.sleep(0.02)"
 THIRD = 4.0
@@ -288,7 +288,9 @@ def speculation(place: Place, tally: Tally) -> None:
     many = Place(place.folder / f"many{place.runs}", files=100)
     slow = (
         "from pyspark import TaskContext as T; import time; c = T.get()\n"
-        "if c and c.partitionId() % 5 == 0 and c.attemptNumber() == 0: time.sleep(2)"
+        "if c and c.partitionId() % 5 == 0 and c.attemptNumber() == 0:\n"
+        # Copies start when no other task waits.
+        "    time.sleep(3 if c.partitionId() > 80 else 0.2)"
     )
     conf = {
         "spark.speculation": "true",
@@ -299,7 +301,12 @@ def speculation(place: Place, tally: Tally) -> None:
         "spark.sql.files.maxPartitionBytes": "8192",
         "spark.sql.files.openCostInBytes": "8192",
     }
-    session(many, tally, "trials", [many.model(NEW, slow)], master=CLUSTER, conf=conf)
+    with two_hosts(many) as master:
+        text = session(many, tally, "trials", [many.model(NEW, slow)], master=master, conf=conf)
+    copies = text.count("Killing attempt")
+    tally.notes.append(f"{copies} tasks had two attempts at the same time")
+    if copies < JOBS:
+        tally.problems.append("too few tasks were speculated on")
 
 
 def max_failures(place: Place, tally: Tally) -> None:

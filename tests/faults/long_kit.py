@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import socket
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from fault_kit import (
     expected,
     gone,
     job_command,
+    until,
     until_ended,
     versions,
 )
@@ -51,7 +54,8 @@ class Tally:
         """Count an exit code, which has to be one of some."""
         self.codes[code] += 1
         if code not in allowed:
-            self.problems.append(f"exit {code}: {text[-400:]}")
+            said = "\n".join(line for line in text.splitlines() if " INFO " not in line)
+            self.problems.append(f"exit {code}: {said[-400:]}")
 
     def output(self, output: Path, *wanted: np.ndarray, aside: Collection[int] = ()) -> None:
         """Check an output, which has to be one of some versions."""
@@ -155,8 +159,8 @@ def session(
     models: list[Path],
     master: str = LOCAL,
     conf: Mapping[str, str] | None = None,
-) -> None:
-    """Run 100 jobs in one session, see session.py."""
+) -> str:
+    """Run many jobs in one session, see session.py; give what it has printed."""
     directory = place.folder / "tmp"
     directory.mkdir(exist_ok=True)
     command = job_command(master=master, submit=True, conf=conf)
@@ -168,3 +172,31 @@ def session(
         found = json.loads(job.text.splitlines()[-1])
         tally.problems += found.pop("problems")
         tally.notes.append(str(found))
+    return job.text
+
+
+@contextmanager
+def two_hosts(place: Place) -> Iterator[str]:
+    """Run a standalone cluster with a worker on each of two addresses; give its master's URL.
+
+    Spark never runs two attempts of a task on one host, which a local cluster is.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    java = [Path(sys.executable).with_name("spark-class"), "org.apache.spark.deploy"]
+    own = {"SPARK_NO_DAEMONIZE": "1"}
+
+    def command(name: str, *options: object) -> list[object]:
+        return [java[0], f"{java[1]}.{name}", "--webui-port", 0, *options]
+
+    with ExitStack() as stack:
+        at = ("--host", "127.0.0.1", "--port", port)
+        master = stack.enter_context(place.command(command("master.Master", *at), **own))
+        until(lambda: "New state: ALIVE" in master.text, master)
+        url = f"spark://127.0.0.1:{port}"
+        for host in ("127.0.0.1", "127.0.0.2"):
+            at = ("--host", host, "--cores", 2, "--memory", "1g", "--work-dir", place.folder / host)
+            worker = stack.enter_context(place.command(command("worker.Worker", *at, url), **own))
+            until(lambda job=worker: "Successfully registered" in job.text, worker)
+        yield url

@@ -31,17 +31,18 @@ def counts(spark) -> dict[str, int]:
     java = spark.sparkContext._jvm
     java.System.gc()
     gc.collect()
-    below = psutil.Process().children(recursive=True)
+    jvm = psutil.Process(java.java.lang.ProcessHandle.current().pid())
+    below = jvm.children(recursive=True)
     local = Path(java.org.apache.spark.SparkFiles.getRootDirectory()).parent
-    blocks = java.org.apache.spark.SparkEnv.get().blockManager().memoryStore()
+    memory = spark.sparkContext._jsc.sc().getExecutorMemoryStatus().head()._2()
     return {
         "files of the driver": len(list(Path("/proc/self/fd").iterdir())),
-        "files of the JVM": max(p.num_fds() for p in below if p.name() == "java"),
+        "files of the JVM": jvm.num_fds(),
         "processes": len(below),
         "zombies": sum(p.status() == psutil.STATUS_ZOMBIE for p in below),
         "temporary directories": len(list(Path(tempfile.gettempdir()).iterdir())),
         "directories of Spark": sum(path.is_dir() for path in local.iterdir()),
-        "KiB of blocks": blocks.memoryUsed() // 1024,
+        "KiB of blocks": (memory._1() - memory._2()) // 1024,
     }
 
 
