@@ -157,8 +157,12 @@ def run_units(
         return records
     tag = f"scorecast-{uuid.uuid4().hex}"
     running: set[Future[UnitRecord]] = set()
-    notes = work.store.uri(work.layout.run(work.run_id, "stops"))
-    work.store.remove(work.layout.run(work.run_id, "stops"))
+    stops = work.layout.run(work.run_id, "stops")
+    work.store.remove(stops)
+    # Tasks create directories only in these two, so that none of them writes into a removed run.
+    work.store.make(stops)
+    work.store.make(work.layout.run(work.run_id, "data"))
+    notes = work.store.uri(stops)
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scorecast-unit")
     try:
         running = {pool.submit(_do, work, unit, tag) for unit in missing}

@@ -17,7 +17,7 @@ from pyarrow import fs
 
 from scorecast import errors
 from scorecast.errors import PredictionError, ScorecastError
-from scorecast.worker.storage import filesystem_of
+from scorecast.worker.storage import filesystem_of, is_local, make_directory
 
 _STOPPED = "stopped"
 _FAILED = "failed"
@@ -71,9 +71,15 @@ def read_notes(folder: str) -> Notes:
 
 
 def _write(folder: str, name: str, content: Mapping[str, Any]) -> None:
-    """Write a note at once: a driver that reads it meanwhile finds the old one or the new one."""
+    """Write a note at once: a driver that reads it meanwhile finds the old one or the new one.
+
+    The directory for notes of the run has to be there, on a local file system.
+    """
     filesystem, path = filesystem_of(folder)
-    filesystem.create_dir(path, recursive=True)
+    if is_local(filesystem):
+        make_directory(path, path.rsplit("/", 2)[0])
+    else:
+        filesystem.create_dir(path, recursive=True)
     hidden = f"{path}/.{uuid.uuid4().hex}"
     with filesystem.open_output_stream(hidden) as stream:
         stream.write(json.dumps(content).encode())

@@ -35,18 +35,23 @@ class PartWriter:
     partition. Nothing is created before that.
     """
 
-    def __init__(self, folder: str, name: str, options: PartOptions) -> None:
+    def __init__(
+        self, folder: str, name: str, options: PartOptions, base: str | None = None
+    ) -> None:
         """Prepare to write.
 
         Args:
             folder: Path or URI of the directory for files; it need not be there.
             name: Start of the names of files, which no other attempt has.
             options: How to write.
+            base: Path or URI of a directory above it that has to be there, on a local file system;
+                None where all may be created.
 
         Raises:
             OutputError: The file system of `folder` cannot be reached.
         """
         self._filesystem, self._root = filesystem_of(folder)
+        self._base = "/" if base is None else filesystem_of(base)[1]
         self._name, self._options = name, options
         self._schema = file_schema(options)
         self._columns = column_types(options)
@@ -181,7 +186,7 @@ class PartWriter:
         number = f"-c{count:03d}" if count else ""
         name = f"{self._name}{number}{extension}.parquet"
         path = f"{directory}/{name}" if directory else name
-        sink = Sink(self._filesystem, f"{self._root}/{path}")
+        sink = Sink(self._filesystem, f"{self._root}/{path}", self._base)
         self._sinks.append(sink)
         return OpenPart(path, sink, self._schema, self._options)
 

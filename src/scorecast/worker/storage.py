@@ -104,8 +104,13 @@ class Sink:
         closed: Whether nothing can be written any more.
     """
 
-    def __init__(self, filesystem: fs.FileSystem, path: str) -> None:
+    def __init__(self, filesystem: fs.FileSystem, path: str, base: str = "/") -> None:
         """Create the file, and the directories above it.
+
+        Args:
+            filesystem: Where.
+            path: Path in it.
+            base: Directory above it that has to be there, on a local file system.
 
         Raises:
             OSError: The store refuses, or a local file of this name is there.
@@ -114,7 +119,7 @@ class Sink:
         self._filesystem, self._hash, self._discards = filesystem, hashlib.sha256(), False
         self._stream: Any
         if is_local(filesystem):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            make_directory(str(Path(path).parent), base)
             self._stream = open(  # noqa: PTH123, SIM115 - `close` or `discard` ends it
                 path, "xb", buffering=_BUFFER
             )
@@ -180,6 +185,18 @@ class Sink:
                 self._stream.close()
         with suppress(Exception):
             self._filesystem.delete_file(self.path)
+
+
+def make_directory(path: str, base: str) -> None:
+    """Create a local directory, and those above it up to one that has to be there.
+
+    Raises:
+        OSError: `base` is not there, or the system refuses.
+    """
+    place = Path(base)
+    for name in Path(path).relative_to(base).parts:
+        place /= name
+        place.mkdir(exist_ok=True)
 
 
 def sync_directory(path: str) -> None:

@@ -46,6 +46,8 @@ class TaskPlan:
             `error_class`, `error_message` and `model_digest`; None where they are not.
         columns: For the quarantine, where each column of the input is among those that come.
         folder: Directory for part files of the unit.
+        base: Directory above it, which is there as long as the run is: a task that outlives its
+            run leaves nothing behind.
         notes: Directory for notes to the driver.
         unit: Name of the unit.
         places: How to tell the file and the row in it.
@@ -58,6 +60,7 @@ class TaskPlan:
     quarantine: PartOptions | None
     columns: tuple[int, ...]
     folder: str
+    base: str
     notes: str
     unit: str
     places: Places
@@ -141,13 +144,13 @@ class _Task:
         name = f"{plan.unit}-{self.partition:05d}-{uuid.uuid4().hex}"
         with ExitStack() as stack:
             good = stack.enter_context(
-                _closing(PartWriter(plan.folder, f"part-{name}", plan.parts))
+                _closing(PartWriter(plan.folder, f"part-{name}", plan.parts, plan.base))
             )
             bad = None
             if plan.quarantine is not None:
                 folder = f"{plan.folder}/quarantine"
                 # A name that globs for part files pass over.
-                writer = PartWriter(folder, f"failed-{name}", plan.quarantine)
+                writer = PartWriter(folder, f"failed-{name}", plan.quarantine, plan.base)
                 bad = stack.enter_context(_closing(writer))
             once = self._counted(self._caller(stack))
             try:

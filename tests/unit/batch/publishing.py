@@ -226,6 +226,9 @@ class MemoryStore:
     def create(self, path, data):
         return self.files.setdefault(path, data) is data
 
+    def make(self, path):
+        """There are no directories without files."""
+
     def entries(self, path):
         return [Entry(p, len(d), 0.0) for p, d in self.files.items() if p.startswith(f"{path}/")]
 

@@ -127,6 +127,16 @@ def test_odd_names(store):
     assert store.children("out") == ["p=a b%20c&+#ü☃"]
 
 
+def test_a_directory_that_is_made(store):
+    """It is empty, may be there already, and goes with all that is above it."""
+    for _ in range(2):
+        store.make("a/b/c")
+    assert store.children("a/b/c") == []
+    assert list(store.entries("a")) == []
+    store.remove("a")
+    assert not store.exists("a")
+
+
 def test_of_many_creators_one_wins(store):
     """Of threads that create the same file at once one is told that it did."""
     if isinstance(store, RenamingStore):

@@ -13,7 +13,7 @@ def test_no_notes(tmp_path):
 
 def test_rows_that_failed_are_added_up(tmp_path):
     """Each task counts once, with its last number; tasks of other units have numbers of theirs."""
-    folder = str(tmp_path / "stops")
+    folder = str(tmp_path)
     for unit, partition, rows in [("u-0", 0, 2), ("u-0", 0, 5), ("u-0", 1, 1), ("u-1", 0, 10)]:
         note_failed(notes_folder(folder, unit, 0), partition, rows)
     assert read_notes(folder) == Notes(None, 16)
@@ -21,7 +21,7 @@ def test_rows_that_failed_are_added_up(tmp_path):
 
 def test_only_the_last_turn_of_a_unit_counts(tmp_path):
     """What tasks of a turn that was given up still say is not added to the new one."""
-    folder = str(tmp_path / "stops")
+    folder = str(tmp_path)
     note_failed(notes_folder(folder, "u-0", 9), 0, 5)
     note_failed(notes_folder(folder, "u-1", 0), 0, 100)
     note_failed(notes_folder(folder, "u-0", 10), 3, 1)
@@ -47,6 +47,13 @@ def test_an_error_of_an_unknown_class_is_one_of_predicting(tmp_path):
 
     note_stop(notes_folder(str(tmp_path), "u-0", 0), NewerError("text"))
     assert type(read_notes(str(tmp_path)).stopped) is PredictionError
+
+
+def test_a_task_that_outlives_its_run_says_nothing(tmp_path):
+    """Where the directory of the run is gone, no note brings it back."""
+    with pytest.raises(FileNotFoundError):
+        note_failed(notes_folder(str(tmp_path / "stops"), "u-0", 0), 0, 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_notes_that_are_being_written_are_not_read(tmp_path):

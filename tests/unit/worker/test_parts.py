@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 from decimal import Decimal
 from itertools import pairwise
@@ -268,6 +269,22 @@ def test_a_name_is_never_written_twice(tmp_path: Path):
         writer.close()
     writer.abort()
     assert (tmp_path / part.path).read_bytes() == before
+
+
+def test_nothing_is_written_below_a_directory_that_is_gone(tmp_path: Path):
+    """A task that outlives its run does not bring its directory back."""
+    base, folder = tmp_path / "run", tmp_path / "run" / "unit"
+    base.mkdir()
+    options = _options(NUMBERS.schema)
+    writers = [PartWriter(str(folder), name, options, str(base)) for name in "ab"]
+    writers[0].write(NUMBERS.to_batches()[0])
+    assert [part.rows for part in writers[0].close()] == [1000]
+    shutil.rmtree(base)
+    writers[1].write(NUMBERS.to_batches()[0])
+    with pytest.raises(OutputError, match="No such file or directory"):
+        writers[1].close()
+    writers[1].abort()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_batches_of_other_columns_are_refused(tmp_path: Path):

@@ -1,13 +1,15 @@
 """One task of a job: its part files, its record, and what it leaves when it ends by an error."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import scorecast
-from scorecast.errors import ModelPredictError, OutputShapeError, TooManyErrorsError
+from scorecast.errors import ModelPredictError, OutputError, OutputShapeError, TooManyErrorsError
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Signature, Spec
 from scorecast.worker.input_plan import plan_by_name
@@ -47,12 +49,14 @@ def plan(handle, tmp_path):
         )
         aside = [("text", pa.string()), ("x", pa.int64())]
         aside += [(name, pa.string()) for name in ("file", "class", "message", "digest")]
+        (tmp_path / "stops").mkdir(exist_ok=True)
         return TaskPlan(
             predict=PredictPlan(handle, inputs, pa.int64(), None, options),
             parts=PartOptions(pa.schema([("x", pa.int64()), ("p", pa.int64())]), "", "", "snappy"),
             quarantine=PartOptions(pa.schema(aside), "", "", "snappy") if quarantine else None,
             columns=(1, 0),
             folder=str(tmp_path / "data"),
+            base=str(tmp_path),
             notes=str(tmp_path / "stops" / "u-0" / "0"),
             unit="u-0",
             places=Places(2, 3, {5: "/in/a.parquet"}),
@@ -113,6 +117,21 @@ def test_null_in_place_of_rows_that_fail(plan, tmp_path):
     found = [row["p"] for row in read(tmp_path / "data", record.files)]
     assert found == [2, None, 6, None]
     assert (record.rows_failed, record.n_null) == (2, 2)
+
+
+def test_a_task_that_outlives_its_run_leaves_nothing(plan, tmp_path):
+    """It may go on for a moment when its job has ended and the directory of the run is gone."""
+    given = replace(plan(allowed=1), base=str(tmp_path / "run"), folder=str(tmp_path / "run/u-0"))
+    (tmp_path / "run").mkdir()
+
+    def coming():
+        yield from batches([1, -2])
+        shutil.rmtree(tmp_path / "run")
+        shutil.rmtree(tmp_path / "stops")
+
+    with pytest.raises(OutputError, match="No such file or directory"):
+        run_task(coming(), given, partition=0, attempt=0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_attempts_never_share_a_file(plan, tmp_path):

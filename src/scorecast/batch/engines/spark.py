@@ -115,7 +115,7 @@ def plan_tasks(  # noqa: PLR0913 - what a task needs to know
         job: What is the same for all units.
         df: Rows of the unit.
         handle: The model.
-        folder: Directory for part files.
+        folder: Directory for part files, in one that is there.
         notes: Directory for notes to the driver.
         unit: Name of the unit.
         names: Path of each file as Spark spells it -> its path for people; empty where Spark does
@@ -146,6 +146,7 @@ def plan_tasks(  # noqa: PLR0913 - what a task needs to know
         quarantine=job.aside,
         columns=tuple(sent.index(name) for name in df.columns) if job.quarantine else (),
         folder=folder,
+        base=folder.rpartition("/")[0],
         notes=notes,
         unit=unit,
         places=places,

@@ -63,6 +63,10 @@ class Store(Protocol):
         """Write a file that is not there yet, whole and durable; False where it is there."""
         ...
 
+    def make(self, path: str) -> None:
+        """Create a directory, and those above it, on stores that have directories."""
+        ...
+
     def entries(self, path: str) -> Iterator[Entry]:
         """Give all files below a directory, in no order; none where it is not there."""
         ...

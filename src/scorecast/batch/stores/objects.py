@@ -58,6 +58,9 @@ class ObjectStore(NoLocks):
             return True
         return False
 
+    def make(self, path: str) -> None:
+        """Do nothing: there are no directories."""
+
     def entries(self, path: str) -> Iterator[Entry]:
         """Give all objects below a prefix."""
         import obstore

@@ -75,6 +75,10 @@ class PosixStore:
             temporary.unlink(missing_ok=True)
         return True
 
+    def make(self, path: str) -> None:
+        """Create a directory, and those above it."""
+        (self.root / path).mkdir(parents=True, exist_ok=True)
+
     def entries(self, path: str) -> Iterator[Entry]:
         """Give all files below a directory."""
         for folder, folders, names in os.walk(self.root / path):

@@ -64,6 +64,10 @@ class RenamingStore(NoLocks):
             return False
         return True
 
+    def make(self, path: str) -> None:
+        """Create a directory, and those above it."""
+        self.filesystem.create_dir(self._at(path), recursive=True)
+
     def entries(self, path: str) -> Iterator[Entry]:
         """Give all files below a directory."""
         chosen = fs.FileSelector(self._at(path), allow_not_found=True, recursive=True)
