@@ -66,6 +66,10 @@ def rules_of_values(spark: SparkSession) -> dict[str, str]:
         "spark.sql.ansi.enabled",
         "spark.sql.caseSensitive",
         "spark.sql.legacy.timeParserPolicy",
+        "spark.sql.parquet.datetimeRebaseModeInRead",
+        "spark.sql.parquet.int96RebaseModeInRead",
+        "spark.sql.parquet.int96TimestampConversion",
+        "spark.sql.avro.datetimeRebaseModeInRead",
     )
     return {name: str(spark.conf.get(name)).casefold() for name in names}
 

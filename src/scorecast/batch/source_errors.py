@@ -13,6 +13,7 @@ from scorecast.spark.versions import condition_of
 # Spark says it in the text of a nested exception of Java only.
 _NOT_PARQUET = re.compile(r"(?:file:)?(\S.*?) is not a Parquet file", re.MULTILINE)
 _NANOSECONDS = "(TIMESTAMP(NANOS"
+_CALENDAR = re.compile(r"datasource option \"(\w+RebaseMode)\"")
 _COLON = "Relative path in absolute URI"
 
 _END = r"(?:\.\s+(?:SQLSTATE|Could not|Data type|Details|Please|Column|File does)|\.\s*$)"
@@ -31,7 +32,7 @@ _FOREIGN = re.compile(
 )
 # Errors about a file that is whole: it is gone, of other types, or its store does not answer.
 _NOT_CORRUPT = re.compile(
-    r"FILE_NOT_EXIST|DATA_TYPE_MISMATCH|Parquet column cannot be converted"
+    r"FILE_NOT_EXIST|DATA_TYPE_MISMATCH|READ_ANCIENT_DATETIME|Parquet column cannot be converted"
     r"|java\.io\.FileNotFoundException|SparkFileNotFoundException|AccessDenied|AccessControl"
     r"|Permission denied|java\.net\.(?!URI)\w+|java\.io\.InterruptedIOException"
     r"|java\.lang\.OutOfMemoryError"
@@ -60,6 +61,14 @@ def reason_of(error: Exception) -> str:
         return (
             "it holds times in nanoseconds, which Spark does not read from parquet. Write it with "
             'microseconds, in pandas with to_parquet(..., coerce_timestamps="us").'
+        )
+    if "READ_ANCIENT_DATETIME" in text:
+        given = _CALENDAR.search(text)
+        option = given[1] if given else "datetimeRebaseMode"
+        return (
+            "it holds dates before 1582-10-15 or times before 1900-01-01 and does not say in which "
+            f"calendar. Give --input-option {option}=CORRECTED where Spark 3 or newer, pandas or "
+            f"Arrow wrote it, and {option}=LEGACY where Spark 2 or an old Hive did."
         )
     if _COLON in text:
         return 'Spark does not read files that have ":" in their names. Rename them.'

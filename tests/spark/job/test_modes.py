@@ -91,6 +91,9 @@ TYPES = """
 def test_append_to_what_spark_wrote(job, spark, conf, tmp_path, times):
     """Files that Spark wrote stay, of whatever types, and are joined by those of the job."""
     conf("spark.sql.parquet.outputTimestampType", times)
+    # Spark 3 writes no old dates unless it is told the calendar.
+    conf("spark.sql.parquet.datetimeRebaseModeInWrite", "CORRECTED")
+    conf("spark.sql.parquet.int96RebaseModeInWrite", "CORRECTED")
     model = scorecast.save_model(_constant(), tmp_path / "model")
     df = spark.sql(f"select id as rid, {TYPES} from range(5)")
     df.write.parquet(str(job.input))

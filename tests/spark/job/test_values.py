@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import scorecast
+from scorecast.errors import InputDataError
 from scorecast.models.signature import Scalar, Signature, Spec
 
 RESULTS = {
@@ -247,7 +248,9 @@ def test_times_do_not_depend_on_the_time_zone(job, tmp_path, conf, zone):
 
     signature = Signature(inputs=(Spec(Scalar("datetime"), "near"),))
     path = scorecast.save_model(model, tmp_path / "model", signature=signature)
-    job.run(model_uri=path, result_type="timestamp", partition_by=("day",))
+    # Spark 3 wants to be told the calendar of files that it did not write itself.
+    options = {"datetimeRebaseMode": "CORRECTED"}
+    job.run(model_uri=path, result_type="timestamp", partition_by=("day",), input_options=options)
     out = pq.read_table(job.output).sort_by("rid")
     assert out["at"].cast(pa.int64()).to_pylist() == instants.cast(pa.int64()).to_pylist()
     assert out["local"].to_pylist() == local.to_pylist()
@@ -256,6 +259,45 @@ def test_times_do_not_depend_on_the_time_zone(job, tmp_path, conf, zone):
     assert sorted(path.name for path in job.output.glob("day=*")) == sorted(
         {f"day={day.as_py().year:04d}-{day.as_py():%m-%d}" for day in days}
     )
+
+
+OLD_TIMES = """
+    select id as rid, false as bad, date'1500-03-01' as day, timestamp'1500-03-01 12:00:00Z' as at,
+    timestamp'1890-05-05 05:05:05.000005Z' as later from range(4)
+"""
+
+
+@pytest.mark.parametrize("written", ["LEGACY", "CORRECTED"])
+@pytest.mark.parametrize("times", ["INT96", "TIMESTAMP_MICROS"])
+def test_times_of_another_calendar(job, spark, conf, times, written):
+    """Old dates of files of Spark 2, which say so, come out as the days that they are."""
+    conf("spark.sql.parquet.outputTimestampType", times)
+    conf("spark.sql.parquet.datetimeRebaseModeInWrite", written)
+    conf("spark.sql.parquet.int96RebaseModeInWrite", written)
+    spark.sql(OLD_TIMES).write.parquet(str(job.input))
+    assert job.run().rows_out == 4
+    out = pq.read_table(job.output).to_pandas(date_as_object=True, timestamp_as_object=True)
+    assert set(out["day"]) == {dt.date(1500, 3, 1)}
+    assert set(out["at"]) == {dt.datetime(1500, 3, 1, 12, tzinfo=dt.UTC)}
+    assert set(out["later"]) == {dt.datetime(1890, 5, 5, 5, 5, 5, 5, tzinfo=dt.UTC)}
+
+
+def test_times_of_an_unknown_calendar(job, conf):
+    """Where Spark does not guess, the error says what to give; what is given makes another job."""
+    days = pa.array([dt.date(1500, 3, 1)] * 4)
+    job.write("a.parquet", range(4), day=days)
+    conf("spark.sql.parquet.datetimeRebaseModeInRead", "EXCEPTION")
+    for corrupt in ("fail", "skip"):
+        with pytest.raises(InputDataError, match="--input-option datetimeRebaseMode=CORRECTED"):
+            job.run(on_corrupt=corrupt)
+    job.run(input_options={"datetimeRebaseMode": "CORRECTED"})
+    assert pq.read_table(job.output)["day"].to_pylist() == days.to_pylist()
+    conf("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED")
+    assert not job.run(mode="overwrite").already_published
+    assert job.run(mode="overwrite").already_published
+    conf("spark.sql.parquet.datetimeRebaseModeInRead", "LEGACY")
+    assert not job.run(mode="overwrite").already_published
+    assert set(pq.read_table(job.output)["day"].to_pylist()) == {dt.date(1500, 2, 20)}
 
 
 def test_two_hundred_random_names(job, tmp_path):
