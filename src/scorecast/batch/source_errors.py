@@ -12,9 +12,26 @@ from scorecast.spark.versions import condition_of
 
 # Spark says it in the text of a nested exception of Java only.
 _NOT_PARQUET = re.compile(r"(?:file:)?(\S.*?) is not a Parquet file", re.MULTILINE)
-_NANOSECONDS = "(TIMESTAMP(NANOS"
 _CALENDAR = re.compile(r"datasource option \"(\w+RebaseMode)\"")
-_COLON = "Relative path in absolute URI"
+
+_MALFORMED = (
+    "a record is malformed, and Spark does not say in which file. Mend it, or take such "
+    "records as NULL with --input-option mode=PERMISSIVE."
+)
+# Words of Spark and of the libraries below it -> what people need to know.
+_KNOWN = {
+    "(TIMESTAMP(NANOS": (
+        "it holds times in nanoseconds, which Spark does not read from parquet. Write it with "
+        'microseconds, in pandas with to_parquet(..., coerce_timestamps="us").'
+    ),
+    "Relative path in absolute URI": (
+        'Spark does not read files that have ":" in their names. Rename them.'
+    ),
+    "encrypted footer": "it is encrypted, and the session has no keys for it.",
+    "org.apache.orc.": "a file of it is broken or no ORC file.",
+    "MALFORMED_RECORD_IN_PARSING": _MALFORMED,
+    "Malformed records are detected": _MALFORMED,
+}
 
 _END = r"(?:\.\s+(?:SQLSTATE|Could not|Data type|Details|Please|Column|File does)|\.\s*$)"
 # Percent-encoded.
@@ -57,11 +74,6 @@ def reason_of(error: Exception) -> str:
     broken = _NOT_PARQUET.search(text)
     if broken is not None:
         return f'"{_last_name(broken[1])}" is not a parquet file.'
-    if _NANOSECONDS in text:
-        return (
-            "it holds times in nanoseconds, which Spark does not read from parquet. Write it with "
-            'microseconds, in pandas with to_parquet(..., coerce_timestamps="us").'
-        )
     if "READ_ANCIENT_DATETIME" in text:
         given = _CALENDAR.search(text)
         option = given[1] if given else "datetimeRebaseMode"
@@ -70,17 +82,9 @@ def reason_of(error: Exception) -> str:
             f"calendar. Give --input-option {option}=CORRECTED where Spark 3 or newer, pandas or "
             f"Arrow wrote it, and {option}=LEGACY where Spark 2 or an old Hive did."
         )
-    if _COLON in text:
-        return 'Spark does not read files that have ":" in their names. Rename them.'
-    if "encrypted footer" in text:
-        return "it is encrypted, and the session has no keys for it."
-    if "org.apache.orc." in text:
-        return "a file of it is broken or no ORC file."
-    if "MALFORMED_RECORD_IN_PARSING" in text or "Malformed records are detected" in text:
-        return (
-            "a record is malformed, and Spark does not say in which file. Mend it, or take such "
-            "records as NULL with --input-option mode=PERMISSIVE."
-        )
+    for words, sentence in _KNOWN.items():
+        if words in text:
+            return sentence
     found = corrupt_file_of(error)
     line = f'the file "{found}" cannot be read.' if found else reason(error)
     return line if line.endswith((".", "?")) else f"{line}."
