@@ -472,7 +472,15 @@ def test_processes_of_the_model_are_gone_when_it_is_closed(plan_of):
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_an_interrupt_here_leaves_no_process(plan_of):
+@pytest.fixture
+def interruptible():
+    """Take SIGINT as Python does, which a shell turns off for what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_here_leaves_no_process(plan_of, interruptible):
     """Ctrl-C while the model predicts kills it at once; what it would answer is not read later."""
 
     def interrupts():
