@@ -32,7 +32,7 @@ $(DEMO_VENV)/.installed: pyproject.toml
 test: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/python -m pytest tests
 
-# The long version of tests/faults; about an hour.
+# The long version of tests/faults; two to three hours.
 faults: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/python tests/faults/long.py --all
 
