@@ -25,7 +25,8 @@ One tree, so that ``except ScorecastError`` catches all of it::
     │   └── OutputMismatchError
     │       └── OutputShapeError           wrong for the batch as a whole, whatever the rows
     ├── InputDataError                      the data that a job or command reads
-    │   └── InputChangedError
+    │   ├── InputChangedError
+    │   └── InputFileError
     ├── OutputError                         the place that a job or command writes
     │   ├── OutputExistsError
     │   ├── OutputFullError
@@ -156,6 +157,10 @@ class InputDataError(ScorecastError):
 
 class InputChangedError(InputDataError):
     """Raised when the data to predict on changed while it was read."""
+
+
+class InputFileError(InputDataError):
+    """Raised when a file of the input is broken; the message names it first."""
 
 
 class OutputError(ScorecastError):

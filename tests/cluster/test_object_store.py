@@ -67,6 +67,21 @@ with ThreadPoolExecutor(2) as pool:
     ]
 told["at once"] = sorted(future.result() for future in both)
 told["after"] = len(rows())
+# The input is there, too, and Spark knows no such store.
+with open(source, "rb") as file:
+    data = file.read()
+for key in ("day=2024-01-01/a b.parquet", "day=2024-01-02/b.parquet", "_hidden/c.parquet", ".d"):
+    boto3.client("s3").put_object(Bucket="bucket", Key=f"in/{key}", Body=data)
+away = {"input": "s3://bucket/in", "mode": "overwrite", "where": "id >= 2"}
+told["from s3"] = job(**away).engine
+told["rows from s3"] = rows()
+told["once"] = job(**away).already_published
+told["glob"] = job(**{**away, "input": "s3a://bucket/in/day=*-02/*.parquet"}).rows_out
+told["for Spark"] = kind(lambda: job(**{**away, "where": "id % 2 = 0"}))
+told["nothing"] = kind(lambda: job(**{**away, "input": "s3://bucket/out of/nowhere"}))
+boto3.client("s3").put_object(Bucket="bucket", Key="in/day=2024-01-03/e.parquet", Body=data[:99])
+told["cut off"] = kind(lambda: job(**away))
+told["skipped"] = len(job(**away, on_corrupt="skip").skipped)
 print(json.dumps(told, default=str))
 spark.stop()
 """
@@ -108,3 +123,12 @@ def test_the_job_publishes_to_s3(s3, run_python, people: pd.DataFrame, people_fi
     assert told["damages"] == []
     assert told["at once"] == ["OutputChangedError", "published"]
     assert told["after"] in (5, 6)
+    assert told["from s3"] == "arrow"
+    wanted = [(i, p, d) for i, p in got if i >= 2 for d in ("2024-01-01", "2024-01-02")]
+    read = [(row["id"], row["prediction"], row["day"]) for row in told["rows from s3"]]
+    assert sorted(read) == wanted
+    assert told["once"] is True
+    assert told["glob"] == len(people) - 2
+    assert told["for Spark"] == "RuntimeEnvironmentError"
+    assert told["nothing"] == told["cut off"] == "InputDataError"
+    assert told["skipped"] == 1

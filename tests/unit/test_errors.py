@@ -34,6 +34,7 @@ EXIT_CODES = {
     "UnknownNameError": 2,
     "InputDataError": 3,
     "InputChangedError": 3,
+    "InputFileError": 3,
     "InputMismatchError": 3,
     "ArtifactError": 4,
     "ModelUriError": 4,

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorecast.batch.drift import spark_schema
-from scorecast.batch.engines.spark import Job
+from scorecast.batch.engines.job import Job
 from scorecast.batch.layout import QUARANTINE
 from scorecast.batch.manifest import Manifest, OutputFile, Run
 from scorecast.batch.output import Output

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from scorecast.batch.config import BatchPredictConfig
-from scorecast.batch.engines.spark import Job, plan_tasks, run_tasks
+from scorecast.batch.engines import arrow, spark
+from scorecast.batch.engines.choose import Choice
+from scorecast.batch.engines.job import Attempt, Job, Shared
 from scorecast.batch.failures import classified
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.inputs import Inputs
@@ -22,6 +24,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     job: Job,
     inputs: Inputs,
     handle: ModelHandle,
+    choice: Choice,
     *,
     allowed: int | None,
     notes: str,
@@ -33,6 +36,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
         job: What is the same for all units.
         inputs: Where rows come from.
         handle: The model.
+        choice: The engine.
         allowed: Rows of the job that may fail; None where that takes counting them.
         notes: Directory for notes of tasks.
 
@@ -44,30 +48,20 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     options = replace(job.frame.model.options, max_errors=most)
     model = replace(job.frame.model, options=options)
     budgeted = replace(job, frame=replace(job.frame, model=model))
+    shared = Shared(budgeted, handle, allowed, config.batch_timeout)
 
-    def attempt(unit: Unit, folder: str, files: Sequence[str], turn: int) -> UnitOutcome:
-        rows, counted = inputs.rows_of(files, count=unit.rows is None)
-        df, tasks = plan_tasks(
-            budgeted,
-            rows,
-            handle,
-            folder=folder,
-            notes=notes_folder(notes, unit.name, turn),
-            unit=unit.name,
-            names=inputs.names(files),
-            has_row=inputs.source.has_row_index,
-            allowed=allowed,
-            batch_timeout=config.batch_timeout,
-        )
-        done = run_tasks(df, tasks)
-        return UnitOutcome(done, inputs.rows_read(files, done, counted()))
+    def once(attempt: Attempt) -> UnitOutcome:
+        if choice.reading is None:
+            return spark.predict_unit(shared, inputs, attempt)
+        return arrow.predict_unit(shared, inputs, attempt, choice.reading)
 
     def predict(unit: Unit, folder: str) -> UnitOutcome:
         files, skipped = list(unit.files), list[Corrupt]()
         while files or not unit.files:
+            turn = notes_folder(notes, unit.name, len(skipped))
+            attempt = Attempt(unit.name, tuple(files), unit.rows is None, folder, turn)
             try:
-                done = attempt(unit, folder, files, len(skipped))
-                return replace(done, skipped=tuple(skipped))
+                return replace(once(attempt), skipped=tuple(skipped))
             except Exception as error:
                 broken = inputs.broken_in(error, files)
                 if broken is None:

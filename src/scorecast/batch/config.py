@@ -13,6 +13,7 @@ from scorecast.worker.options import PredictOptions
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
 JobOnError: TypeAlias = Literal["fail", "null", "quarantine"]
 OnCorrupt: TypeAlias = Literal["fail", "skip"]
+Engine: TypeAlias = Literal["auto", "spark", "arrow"]
 
 TABLE = "table"
 """Input format of a table of the session's catalog."""
@@ -27,6 +28,7 @@ _CHOICES: tuple[tuple[str, Any], ...] = (
     ("mode", Mode),
     ("on_error", JobOnError),
     ("on_corrupt", OnCorrupt),
+    ("engine", Engine),
 )
 # What decides neither which rows are in the output nor what is predicted for them.
 _NOT_IN_KEY = {
@@ -41,6 +43,7 @@ _NOT_IN_KEY = {
     "max_error_rate",
     "batch_timeout",
     "keep_replaced",
+    "engine",
 }
 _SECRET = ("password", "secret", "token", "credential", "key", "url")
 
@@ -89,6 +92,9 @@ class BatchPredictConfig:
         units: Parts of the input that are committed and resumed one by one, at most one per file;
             None decides by size.
         keep_replaced: Hours that a replaced output is kept for those who still read it.
+        engine: How rows are read: ``"arrow"`` reads parquet files in the tasks, past the JVM,
+            ``"spark"`` takes whatever Spark reads, ``"auto"`` takes the first where it can do the
+            job. The predictions are the same.
 
     Raises:
         ConfigError: Values are wrong; lists every problem.
@@ -123,6 +129,7 @@ class BatchPredictConfig:
     nullable_integers: bool = False
     units: int | None = None
     keep_replaced: float = 24.0
+    engine: Engine = "auto"
 
     def __post_init__(self) -> None:
         # Paths are welcome; from here on they are text, as on the command line.

@@ -76,7 +76,7 @@ def spark_schema(metadata: Any) -> pa.Schema:
         if (column := schema.column(index)).physical_type == "INT96"
     }
     fields = [
-        pa.field(field.name, _spark_type(field.type, int96=field.name in int96))
+        pa.field(field.name, spark_type(field.type, int96=field.name in int96))
         for field in schema.to_arrow_schema()
     ]
     return pa.schema(fields)
@@ -116,7 +116,7 @@ def _problems(
         elif len(fields) > 1:
             names = " and ".join(f'"{field.name}"' for field in fields)
             yield name, f"there are several columns {names}, and Spark does not tell case"
-        elif (expected := ours.get(folded)) and not _reads_as(fields[0].type, expected[0].type):
+        elif (expected := ours.get(folded)) and not reads_alike(fields[0].type, expected[0].type):
             kind, wants = _text(fields[0].type), _text(expected[0].type)
             hint = ", which Spark does not read" if "nanosecond" in kind else ""
             yield name, f'the column "{name}" is {kind}{hint}, but {wants} in {first_name}'
@@ -134,7 +134,8 @@ def _is_directory(path: str, column: str) -> bool:
     return re.search(rf"/{re.escape(column)}=[^/]*/", path, re.IGNORECASE) is not None
 
 
-def _reads_as(theirs: pa.DataType, ours: pa.DataType) -> bool:
+def reads_alike(theirs: pa.DataType, ours: pa.DataType) -> bool:
+    """Tell whether Spark reads values of one type as values of another; both of `spark_type`."""
     if theirs == ours:
         return True
     if pt.is_decimal128(theirs) and pt.is_decimal128(ours):
@@ -158,13 +159,18 @@ def _part_reads_as(theirs: pa.DataType, ours: pa.DataType) -> bool:
     # Nothing but NULL has only been seen to be read right in whole columns.
     if pt.is_null(theirs) or pt.is_null(ours):
         return bool(theirs == ours)
-    return _reads_as(theirs, ours)
+    return reads_alike(theirs, ours)
 
 
-def _spark_type(kind: pa.DataType, *, int96: bool) -> pa.DataType:
-    """Give the one Arrow type that stands for all that are the same type to Spark."""
+def spark_type(kind: pa.DataType, *, int96: bool = False) -> pa.DataType:
+    """Give the one Arrow type that stands for all that are the same type to Spark.
+
+    Args:
+        kind: Type as Arrow finds it in a file, or in which Spark hands data to Python.
+        int96: Whether its times are stored as INT96.
+    """
     if pt.is_dictionary(kind):
-        return _spark_type(kind.value_type, int96=int96)
+        return spark_type(kind.value_type, int96=int96)
     if pt.is_timestamp(kind):
         if int96:
             return pa.timestamp("us", "UTC")
@@ -172,13 +178,13 @@ def _spark_type(kind: pa.DataType, *, int96: bool) -> pa.DataType:
         return pa.timestamp(unit, None if kind.tz is None else "UTC")
     if pt.is_map(kind):
         key, item = kind.key_type, kind.item_type
-        return pa.map_(_spark_type(key, int96=int96), _spark_type(item, int96=int96))
+        return pa.map_(spark_type(key, int96=int96), spark_type(item, int96=int96))
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
-        return pa.list_(_spark_type(kind.value_type, int96=int96))
+        return pa.list_(spark_type(kind.value_type, int96=int96))
     if pt.is_struct(kind):
-        return pa.struct([(m.name, _spark_type(m.type, int96=int96)) for m in kind])
+        return pa.struct([(m.name, spark_type(m.type, int96=int96)) for m in kind])
     if isinstance(kind, pa.BaseExtensionType):
-        return _spark_type(kind.storage_type, int96=int96)
+        return spark_type(kind.storage_type, int96=int96)
     if pt.is_fixed_size_binary(kind) and not pt.is_decimal(kind):
         return pa.binary()
     if pt.is_decimal(kind) and kind.precision <= pa.decimal128(38).precision:

@@ -6,7 +6,8 @@ Driver only, once per job, before anything is predicted. One or two small reads 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scorecast.batch.calendars import Calendar, calendar_of
 from scorecast.batch.drift import drift_between, spark_schema
 from scorecast.batch.file_names import at_most_five, local_file, shown
 from scorecast.batch.snapshot import on_stores
 from scorecast.errors import InputDataError, one_line
 
 _THREADS = 16
+_SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 _MAGIC = b"PAR1"
 _ENCRYPTED = b"PARE"
 # The magic at both ends, and the length of the footer.
@@ -37,11 +40,19 @@ class Footer:
         rows: Number of rows.
         schema: Columns, with the types that Spark gives them: strings are ``string`` however they
             are stored, INT96 is a timestamp with a zone.
+        groups: Rows and uncompressed bytes of each row group.
+        calendar: In which calendar dates and times are, see `scorecast.batch.calendars`.
+        spark_schema: JSON of the columns by Spark, which wrote the file; empty where others did.
+        past_arrow: Columns that Spark reads and Arrow does not.
     """
 
     path: str
     rows: int
     schema: pa.Schema
+    groups: tuple[tuple[int, int], ...]
+    calendar: Calendar
+    spark_schema: str = ""
+    past_arrow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +191,41 @@ def _read_ends(uri: str, size: int, read_at: Callable[[int, int], bytes]) -> Foo
     # Arrow reads what has a beginning and a footer; it is spared the search for a file system.
     try:
         metadata = pq.read_metadata(pa.BufferReader(_MAGIC + tail[-length:]))
-        return Footer(uri, metadata.num_rows, spark_schema(metadata))
+        said = (metadata.metadata or {}).get(_SPARK_SCHEMA, b"").decode()
+        return Footer(
+            uri,
+            metadata.num_rows,
+            spark_schema(metadata),
+            _groups(metadata),
+            calendar_of(metadata),
+            sys.intern(said),  # the same text in thousands of files
+            tuple(_fixed_lists_with_nulls(metadata)),
+        )
     except (pa.ArrowException, OSError, ValueError) as error:
         return Corrupt(uri, f"its footer cannot be read: {one_line(error).rstrip('.')}")
+
+
+def _groups(metadata: Any) -> tuple[tuple[int, int], ...]:
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return tuple((group.num_rows, group.total_byte_size) for group in groups)
+
+
+def _fixed_lists_with_nulls(metadata: Any) -> Iterator[str]:
+    """Name columns of lists of one length some of which may be NULL: these have another length."""
+    schema = metadata.schema.to_arrow_schema()
+    for name in (field.name for field in schema if "fixed_size_list" in str(field.type)):
+        places = [
+            i
+            for i in range(len(metadata.schema))
+            if metadata.schema.column(i).path.partition(".")[0] == name
+        ]
+        chunks = (
+            metadata.row_group(group).column(place)
+            for group in range(metadata.num_row_groups)
+            for place in places
+        )
+        if any(chunk.statistics is None or chunk.statistics.null_count for chunk in chunks):
+            yield name
 
 
 def _too_small(size: int) -> str:

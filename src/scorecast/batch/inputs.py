@@ -9,14 +9,14 @@ have changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Observation
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 
 from scorecast.batch.config import TABLE, BatchPredictConfig
-from scorecast.batch.footers import Corrupt, corrupt_error, drift, read_footers
+from scorecast.batch.footers import Corrupt, Footer, corrupt_error, drift, read_footers
 from scorecast.batch.overlap import place_of
 from scorecast.batch.snapshot import InputFile, differences, take_snapshot
 from scorecast.batch.source import (
@@ -30,8 +30,9 @@ from scorecast.batch.source import (
     open_source,
 )
 from scorecast.errors import InputChangedError, InputDataError, InputMismatchError
-from scorecast.spark.failures import reason
+from scorecast.spark.failures import error_in_worker, reason
 from scorecast.spark.versions import can_observe
+from scorecast.worker.row_groups import broken_file
 from scorecast.worker.task import TaskRecord
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Inputs:
         format: Format of the input.
         skip_corrupt: Whether files that cannot be read are left out.
         rows: Rows of each file, where their footers say so.
+        footers: Footer of each file, where there are footers.
         skipped: Files that are left out.
     """
 
@@ -62,6 +64,7 @@ class Inputs:
     format: str
     skip_corrupt: bool
     rows: Mapping[str, int] | None = None
+    footers: Mapping[str, Footer] = field(default_factory=dict)
     skipped: tuple[Corrupt, ...] = ()
 
     @property
@@ -140,7 +143,14 @@ class Inputs:
         counted = [replace(file, rows=rows.get(file.path)) for file in self.listed]
         here = {file.path for file in self.files if file.path in rows}
         good = tuple(file for file in counted if file.path in here)
-        return replace(self, listed=tuple(counted), files=good, rows=rows, skipped=tuple(corrupt))
+        return replace(
+            self,
+            listed=tuple(counted),
+            files=good,
+            rows=rows,
+            footers={footer.path: footer for footer in footers},
+            skipped=tuple(corrupt),
+        )
 
     def rows_of(
         self, files: Sequence[str], *, count: bool
@@ -176,13 +186,16 @@ class Inputs:
         return counted if self.where is not None else sum(task.rows_in for task in tasks)
 
     def broken_in(self, error: Exception, files: Sequence[str]) -> Corrupt | None:
-        """Give the file that an error of Spark says is broken, if such files are left out."""
-        found = corrupt_file_of(error) if self.skip_corrupt else None
+        """Give the file that an error of a unit says is broken, if such files are left out."""
+        if not self.skip_corrupt:
+            return None
+        ours = error_in_worker(error)
+        found = corrupt_file_of(error) if ours is None else broken_file(ours)
         if found is None:
             return None
         shown = {name: path for path in files for name in file_names((path,)).values()}
         path = shown.get(found, found)
-        return Corrupt(path, reason(error)) if path in files else None
+        return Corrupt(path, reason(ours or error)) if path in files else None
 
     def names(self, files: Sequence[str]) -> dict[str, str]:
         """Give the path of each file as Spark spells it -> its path for people."""

@@ -79,6 +79,7 @@ class Run:
         base_version: Id of the run whose output it replaced or added to, or None.
         model: Model URI as asked and as resolved, digest, flavor, signature.
         options: Options of the job.
+        engine: Name of the engine that read its rows, and why that one.
         packages: Versions of packages on the driver.
         spark_conf: Settings of the session that the run was given, without secrets.
         counters: Its rows.
@@ -95,6 +96,7 @@ class Run:
     base_version: str | None
     model: Mapping[str, Any]
     options: Mapping[str, Any]
+    engine: Mapping[str, str]
     packages: Mapping[str, str]
     spark_conf: Mapping[str, str]
     counters: Counters

@@ -25,6 +25,8 @@ class RunReport:
         already_published: Whether the output was there already, so that nothing was predicted.
         units: Units of work, and how many of them an earlier try had done.
         skipped: Input files that were left out because ``on_corrupt="skip"`` asked for it.
+        engine: What read the rows, ``"spark"`` or ``"arrow"``.
+        engine_reason: Why.
     """
 
     counters: Counters
@@ -41,6 +43,8 @@ class RunReport:
     units: int = 1
     resumed_units: int = 0
     skipped: tuple[str, ...] = field(default=())
+    engine: str = "spark"
+    engine_reason: str = ""
 
     @property
     def rows_in(self) -> int:
@@ -75,6 +79,7 @@ class RunReport:
             lines["rows/s"] = f"{self.rows_per_second:,.0f}"
         if self.resumed_units:
             lines["resumed"] = f"{self.resumed_units} of {self.units} units were done already"
+        lines["engine"] = f"{self.engine}: {self.engine_reason}"
         lines |= {
             "model": self.model_uri,
             "digest": self.model_digest,

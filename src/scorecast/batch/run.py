@@ -28,7 +28,8 @@ from scorecast.batch.describe import (
     spark_settings,
 )
 from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
-from scorecast.batch.engines.spark import Job, plan_job
+from scorecast.batch.engines.choose import Choice, choose_engine
+from scorecast.batch.engines.job import Job, plan_job
 from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
 from scorecast.batch.key import job_key
 from scorecast.batch.manifest import Manifest, Run
@@ -177,8 +178,9 @@ class _Run:
             if config.incremental or config.mode in ("append", "overwrite-partitions"):
                 check_columns(output, base, self.job)
         inputs = inputs.checked(self.frame.columns)
+        choice = choose_engine(self.spark, config, inputs, self.job)
         self.clock.lap("check")
-        return self._publish(base, self._plan(key, run_id, inputs), run_id, inputs)
+        return self._publish(base, self._plan(key, run_id, inputs), run_id, inputs, choice)
 
     def _plan(self, key: str, run_id: str, inputs: Inputs) -> Plan:
         """Take up the plan of a dead run of the same job, or make one."""
@@ -193,12 +195,12 @@ class _Run:
         return plan
 
     def _publish(
-        self, base: Published | None, plan: Plan, run_id: str, inputs: Inputs
+        self, base: Published | None, plan: Plan, run_id: str, inputs: Inputs, choice: Choice
     ) -> RunReport:
         store, layout = self.output.store, self.output.layout
         self._collect(alive=plan.run_id)
         try:
-            records = self._predict(plan, inputs)
+            records = self._predict(plan, inputs, choice)
             self.clock.lap("predict")
             refuse_errors(
                 self.config,
@@ -208,7 +210,7 @@ class _Run:
             refuse_nothing_read(plan, records)
             self.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
-            manifest, sources = self._manifest(base, plan, inputs, records)
+            manifest, sources = self._manifest(base, plan, inputs, records, choice)
             if output := self.output.directories:
                 version = None if base is None else base.version
                 publish_directory(
@@ -246,7 +248,7 @@ class _Run:
         if is_full(error) or not store.children(layout.run(plan.run_id, "commits")):
             abandon(store, layout, plan.run_id)
 
-    def _predict(self, plan: Plan, inputs: Inputs) -> list[UnitRecord]:
+    def _predict(self, plan: Plan, inputs: Inputs, choice: Choice) -> list[UnitRecord]:
         store, layout, config = self.output.store, self.output.layout, self.config
         done = committed(store, layout, plan.run_id, plan.units)
         if len(done) == len(plan.units) or inputs.is_empty:
@@ -264,6 +266,7 @@ class _Run:
                 self.job,
                 inputs,
                 handle,
+                choice,
                 allowed=allowed,
                 notes=store.uri(layout.run(plan.run_id, "stops")),
             ),
@@ -274,7 +277,12 @@ class _Run:
         return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
 
     def _manifest(
-        self, base: Published | None, plan: Plan, inputs: Inputs, records: Sequence[UnitRecord]
+        self,
+        base: Published | None,
+        plan: Plan,
+        inputs: Inputs,
+        records: Sequence[UnitRecord],
+        choice: Choice,
     ) -> tuple[Manifest, Mapping[str, str]]:
         config = self.config
         skipped = skipped_files(inputs, records)
@@ -290,6 +298,7 @@ class _Run:
             base_version=None if base is None else base.version,
             model=model_record(self.model, config.model_uri),
             options=config.shown_options(),
+            engine={"name": choice.engine, "reason": choice.reason},
             packages=package_versions(self.model),
             spark_conf=spark_settings(self.spark),
             counters=counters_of(records, inputs),
@@ -317,4 +326,6 @@ class _Run:
             units=len(run.units),
             resumed_units=0 if already else sum(bool(unit["resumed"]) for unit in run.units),
             skipped=tuple(file["path"] for file in run.skipped),
+            engine=run.engine["name"],
+            engine_reason=run.engine["reason"],
         )

@@ -15,6 +15,7 @@ from pyspark.sql import types as st
 
 from scorecast.batch.file_names import file_names, shown, shown_raw, spellings
 from scorecast.batch.footers import read_footers
+from scorecast.batch.listing import lacks_connector, list_parquet
 from scorecast.batch.repeatable import is_repeatable
 from scorecast.batch.source_errors import corrupt_file_of, quiet, reason_of
 from scorecast.errors import ConfigError, InputDataError, did_you_mean
@@ -81,6 +82,7 @@ class Source:
         has_positions: Whether ``_metadata.file_path`` says which file a row comes from.
         has_row_index: Whether ``_metadata.row_index`` says which row of it.
         reads: URIs of all files that Spark reads for them: `files`, or those below a view.
+        by_spark: Whether Spark can read the rows; if not, `df` has columns alone.
     """
 
     df: DataFrame
@@ -88,6 +90,7 @@ class Source:
     has_positions: bool
     has_row_index: bool
     reads: tuple[str, ...]
+    by_spark: bool = True
 
 
 def open_source(
@@ -131,6 +134,8 @@ def open_source(
             names = list(df.columns)
         files = tuple(sorted(df.inputFiles()))
     except (PySparkException, Py4JError) as error:
+        if options.format == "parquet" and not options.options and lacks_connector(error):
+            return _past_spark(spark, options, skip_corrupt=skip_corrupt)
         raise _not_opened(spark, options, error, skip_corrupt=skip_corrupt) from error
     _check(options, names, files)
     if options.format == "csv" and "enforceschema" not in given:
@@ -176,6 +181,21 @@ def only_files(source: Source, files: Sequence[str]) -> DataFrame:
         return source.df
     paths = [spelling for uri in files for spelling in spellings(uri)]
     return source.df.where(F.col("_metadata.file_path").isin(paths))
+
+
+def _past_spark(spark: SparkSession, options: InputOptions, *, skip_corrupt: bool) -> Source:
+    """Open parquet files on a store that Spark does not know and pyarrow does."""
+    listed = list_parquet(options.paths, skip_corrupt=skip_corrupt)
+    _check(options, listed.schema.names, listed.files)
+    columns = spark.createDataFrame([], listed.schema)
+    return Source(
+        columns,
+        listed.files,
+        has_positions=True,
+        has_row_index=True,
+        reads=listed.files,
+        by_spark=False,
+    )
 
 
 def _reader(

@@ -157,6 +157,13 @@ Exit codes:
     help="How long a replaced output is kept for those who still read it.",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["auto", "spark", "arrow"]),
+    default="auto",
+    show_default=True,
+    help="How rows are read. arrow reads parquet past the JVM; auto takes it where it can.",
+)
+@click.option(
     "--master",
     metavar="MASTER",
     help="Where to run without spark-submit, such as local[4] or sc://host. Default: all cores.",

@@ -133,9 +133,10 @@ def parse_result_type(spark: SparkSession, result_type: str | st.DataType) -> st
 
 
 def from_arrow(kind: pa.DataType) -> st.DataType:
-    """Give the Spark type of the Arrow type of a prediction.
+    """Give the Spark type of an Arrow type, which is one that `to_arrow` gives.
 
     Raises:
+        KeyError: It is none.
         ConfigError: It is a variant, which this version of Spark does not have.
     """
     if kind == VARIANT:
@@ -154,4 +155,6 @@ def from_arrow(kind: pa.DataType) -> st.DataType:
         return st.StructType([st.StructField(m.name, from_arrow(m.type)) for m in kind])
     if pt.is_timestamp(kind) and kind.tz is not None:
         return st.TimestampType()
+    if pt.is_decimal(kind):
+        return st.DecimalType(kind.precision, kind.scale)
     return _FROM_ARROW[kind]()

@@ -47,6 +47,14 @@ def can_observe(spark: SparkSession) -> bool:
     return not (_IS_3 and is_connect(spark))
 
 
+def parallelism(spark: SparkSession) -> int:
+    """Give the number of tasks that run at once. On Connect that takes a tiny job."""
+    if not is_connect(spark):
+        return max(1, int(spark.sparkContext.defaultParallelism))
+    # Spark divides a range by that number.
+    return spark.range(1 << 16).select(F.spark_partition_id()).distinct().count()
+
+
 def parse_ddl(spark: SparkSession, text: str) -> st.DataType:
     """Read a type, or the fields of a struct, as Spark writes it.
 

@@ -59,6 +59,7 @@ def manifest(run_id, files=None, base=None, at=1_700_000_000.0, quarantine=(), *
             "result_type": "double",
         },
         options={"keep": "all", "max_errors": 3, "where": "a < 'ß'"},
+        engine={"name": "arrow", "reason": "parquet in and out"},
         packages={"scorecast": "0.1"},
         spark_conf={"spark.master": "local[2]"},
         counters=Counters(

@@ -9,7 +9,7 @@ from publishing import manifest as manifest_of
 from pyspark.sql import types as st
 
 from scorecast.batch.assemble import assemble, check_columns, empty_part
-from scorecast.batch.engines.spark import Job
+from scorecast.batch.engines.job import Job
 from scorecast.batch.output import open_output
 from scorecast.batch.publish import Published
 from scorecast.batch.snapshot import InputFile

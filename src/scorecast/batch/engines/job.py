@@ -1,0 +1,215 @@
+"""What is the same for all engines and all units of a run: columns, and how files are written.
+
+Driver only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyspark.sql import types as st
+
+from scorecast.errors import ConfigError, InputMismatchError
+from scorecast.spark.frame import FramePlan
+from scorecast.spark.types import is_variant, result_to_arrow, to_arrow
+from scorecast.spark.variants import has_variant
+from scorecast.worker.handle import ModelHandle
+from scorecast.worker.parts import PartOptions, partition_problems
+from scorecast.worker.places import Places
+from scorecast.worker.predict import PredictPlan
+from scorecast.worker.task import TaskPlan
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+_CODEC = "spark.sql.parquet.compression.codec"
+_REPORT_COLUMNS = ("file", "error_class", "error_message", "model_digest")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is the same for all units of a run.
+
+    Attributes:
+        frame: Which columns are read, kept and given to the model.
+        quarantine: Whether rows that fail are written aside.
+        parts: How predictions are written.
+        aside: How rows that fail are written, or None.
+        schema: Schema of the predictions as their readers see it.
+    """
+
+    frame: FramePlan
+    quarantine: bool
+    parts: PartOptions
+    aside: PartOptions | None
+    schema: st.StructType
+
+
+def plan_job(
+    spark: SparkSession,
+    df: DataFrame,
+    frame: FramePlan,
+    *,
+    partition_by: Sequence[str],
+    quarantine: bool,
+) -> Job:
+    """Decide how files are written.
+
+    Raises:
+        ConfigError: Columns cannot be written, or the output cannot be partitioned by them.
+    """
+    zone = frame.model.time_zone
+    problems = [
+        f'column "{field.name}" of type {field.dataType.simpleString()} cannot be written by the '
+        "job; leave it out with keep, or cast it"
+        for field in frame.schema.fields[:-1]
+        if not passes(field.dataType)
+    ]
+    if has_variant(frame.schema.fields[-1].dataType):
+        problems.append("the result type variant cannot be written by the job; use string")
+    if problems:
+        raise ConfigError.from_problems("options", problems)
+    *kept, output = frame.schema.fields
+    schema = pa.schema(
+        [
+            *(pa.field(field.name, to_arrow(field.dataType, zone)) for field in kept),
+            pa.field(output.name, result_to_arrow(frame.model.result_type, zone)),
+        ]
+    )
+    if problems := partition_problems(schema, tuple(partition_by)):
+        raise ConfigError.from_problems("options", problems)
+    codec, version = str(spark.conf.get(_CODEC)), spark.version
+    fields = [*kept, st.StructField(output.name, frame.model.result_type)]
+    in_files = st.StructType([field for field in fields if field.name not in partition_by])
+    by = st.StructType([frame.schema[name] for name in partition_by])
+    parts = PartOptions(schema, _json(in_files), version, codec, tuple(partition_by))
+    aside = _aside(df.schema, zone, version, codec, parts.partition_by) if quarantine else None
+    return Job(frame, quarantine, parts, aside, st.StructType([*in_files.fields, *by.fields]))
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a unit, whatever engine makes it.
+
+    Attributes:
+        unit: Name of the unit.
+        files: Its files, URIs as Spark lists them; none for an input that is not made of files.
+        count: Whether the rows before a condition are to be counted.
+        folder: Directory for part files, in one that is there.
+        notes: Directory for notes to the driver.
+    """
+
+    unit: str
+    files: tuple[str, ...]
+    count: bool
+    folder: str
+    notes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all units of a run share once the model is shipped.
+
+    Attributes:
+        job: Columns, and how files are written.
+        handle: The model.
+        allowed: Rows of the job that may fail; None where that depends on how many there are.
+        batch_timeout: Seconds that a call of the model may take, or None.
+    """
+
+    job: Job
+    handle: ModelHandle
+    allowed: int | None
+    batch_timeout: float | None
+
+
+def sent_columns(job: Job, names: Sequence[str]) -> tuple[str, ...]:
+    """Give the columns of the input that tasks take, in their order.
+
+    Args:
+        job: The job.
+        names: All columns of the input.
+    """
+    sent = job.frame.columns
+    return (*sent, *(name for name in names if name not in sent)) if job.quarantine else sent
+
+
+def plan_task(shared: Shared, attempt: Attempt, places: Places, names: Sequence[str]) -> TaskPlan:
+    """Give the plan of the tasks of a unit.
+
+    Args:
+        shared: What all units share.
+        attempt: The unit.
+        places: How rows say where they come from.
+        names: All columns of the input.
+    """
+    job = shared.job
+    frame, sent = job.frame, sent_columns(job, names)
+    predict = PredictPlan(
+        shared.handle,
+        frame.inputs,
+        result_to_arrow(frame.model.result_type, frame.model.time_zone),
+        frame.model.params,
+        frame.model.options,
+    )
+    return TaskPlan(
+        predict=predict,
+        parts=job.parts,
+        quarantine=job.aside,
+        columns=tuple(sent.index(name) for name in names) if job.quarantine else (),
+        folder=attempt.folder,
+        base=attempt.folder.rpartition("/")[0],
+        notes=attempt.notes,
+        unit=attempt.unit,
+        places=places,
+        allowed=shared.allowed,
+        batch_timeout=shared.batch_timeout,
+    )
+
+
+def _aside(
+    schema: st.StructType, zone: str, version: str, codec: str, partition_by: tuple[str, ...]
+) -> PartOptions:
+    """Decide how rows that fail are written: in the partitions of the output, where they can."""
+    by = partition_by if set(partition_by) <= set(schema.names) else ()
+    fields = [
+        field if passes(field.dataType) else st.StructField(field.name, st.StringType())
+        for field in schema.fields
+    ]
+    taken = {name.casefold() for name in schema.names}
+    for name in _REPORT_COLUMNS:
+        free = name
+        while free.casefold() in taken:
+            free = f"_{free}"
+        fields.append(st.StructField(free, st.StringType()))
+    arrow = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in fields])
+    in_files = st.StructType([field for field in fields if field.name not in by])
+    return PartOptions(arrow, _json(in_files), version, codec, by)
+
+
+def passes(kind: st.DataType) -> bool:
+    """Tell whether values of a type come to Python as they are in parquet, on every engine."""
+    if is_variant(kind):
+        return False
+    try:
+        to_arrow(kind, "UTC")
+    except InputMismatchError:
+        return False
+    return True
+
+
+def _json(schema: st.StructType) -> str:
+    """Give the JSON of a schema as Spark writes it into files, where every column may be NULL."""
+    return st.StructType.fromJson(_nullable(schema.jsonValue())).json()
+
+
+def _nullable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nullable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    flags = ("nullable", "containsNull", "valueContainsNull")
+    return {k: True if k in flags else _nullable(v) for k, v in value.items()}
