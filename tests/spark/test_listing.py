@@ -45,7 +45,6 @@ def tree(tmp_path_factory):
         ("plain/d*",),
         ("days",),
         ("days/day=2024-01-01",),
-        ("days/*/n=*",),
         ("plain/a.parquet", "plain/deep"),
     ],
 )

@@ -26,6 +26,7 @@ from scorecast.batch.source import (
     file_names,
     filtered,
     is_repeatable,
+    list_again,
     only_files,
     open_source,
 )
@@ -209,7 +210,7 @@ def open_inputs(spark: SparkSession, config: BatchPredictConfig) -> Inputs:
         InputDataError: There is nothing to read.
         ConfigError: The condition or an option of the source is wrong.
     """
-    source = _open(spark, config)
+    source = open_source(spark, _options(config), skip_corrupt=config.on_corrupt == "skip")
     if config.where is not None:
         filtered(source.df, config.where)
     listed = take_snapshot(source.reads)
@@ -232,7 +233,8 @@ def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inpu
     if not inputs.listed:
         return
     try:
-        found = differences(inputs.listed, take_snapshot(_open(spark, config).reads))
+        now = list_again(spark, _options(config), inputs.source)
+        found = differences(inputs.listed, take_snapshot(now))
     except InputDataError as error:
         found = [str(error)]
     if found:
@@ -244,10 +246,7 @@ def refuse_changes(spark: SparkSession, config: BatchPredictConfig, inputs: Inpu
         raise InputChangedError(message)
 
 
-def _open(spark: SparkSession, config: BatchPredictConfig) -> Source:
-    options = InputOptions(
-        paths=config.inputs,
-        format=config.input_format,
-        options=config.input_options,
+def _options(config: BatchPredictConfig) -> InputOptions:
+    return InputOptions(
+        paths=config.inputs, format=config.input_format, options=config.input_options
     )
-    return open_source(spark, options, skip_corrupt=config.on_corrupt == "skip")

@@ -21,7 +21,7 @@ from pyspark.sql import types as st
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer, corrupt_error, read_footers
 from scorecast.errors import ConfigError, InputDataError, OutputError, one_line
-from scorecast.spark.types import from_arrow
+from scorecast.spark.types import from_arrow, nullable
 from scorecast.worker.storage import filesystem_of
 
 _GLOB = re.compile(r"[*?\[]")
@@ -144,7 +144,7 @@ def _first_footer(files: Sequence[str], *, skip_corrupt: bool) -> Footer:
 def _schema(footer: Footer) -> st.StructType:
     """Give the columns of a file, as Spark has written them or by their types in parquet."""
     if footer.spark_schema:
-        return st.StructType.fromJson(json.loads(footer.spark_schema))
+        return nullable(st.StructType.fromJson(json.loads(footer.spark_schema)))
     fields = []
     for field in footer.schema:
         try:

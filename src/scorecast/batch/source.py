@@ -31,6 +31,7 @@ __all__ = [
     "file_names",
     "filtered",
     "is_repeatable",
+    "list_again",
     "only_files",
     "open_source",
 ]
@@ -143,6 +144,24 @@ def open_source(
     positions = _positions(df) if files else ()
     by_file = "file_path" in positions
     return Source(df, files if by_file else (), by_file, "row_index" in positions, files)
+
+
+def list_again(spark: SparkSession, options: InputOptions, source: Source) -> tuple[str, ...]:
+    """Give `Source.reads` as it is now, without looking into any file.
+
+    Raises:
+        InputDataError: There is nothing to read any more.
+    """
+    if not source.by_spark:
+        return list_parquet(options.paths, skip_corrupt=True).files
+    given = {name.casefold(): value for name, value in options.options.items()}
+    reader = _reader(spark, options, given)
+    if options.format.casefold() in _FILES:
+        reader = reader.schema("unknown int")
+    try:
+        return tuple(sorted(_opened(reader, options).inputFiles()))
+    except (PySparkException, Py4JError) as error:
+        raise _not_opened(spark, options, error, skip_corrupt=False) from error
 
 
 def filtered(df: DataFrame, where: str | None) -> DataFrame:

@@ -6,7 +6,7 @@ https://spark.apache.org/docs/latest/api/python/tutorial/sql/arrow_pandas.html#s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import types as pt
@@ -158,3 +158,17 @@ def from_arrow(kind: pa.DataType) -> st.DataType:
     if pt.is_decimal(kind):
         return st.DecimalType(kind.precision, kind.scale)
     return _FROM_ARROW[kind]()
+
+
+def nullable(schema: st.StructType) -> st.StructType:
+    """Give a schema in which every value may be NULL, as Spark has it for files."""
+    return st.StructType.fromJson(_nullable(schema.jsonValue()))
+
+
+def _nullable(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nullable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    flags = ("nullable", "containsNull", "valueContainsNull")
+    return {k: True if k in flags else _nullable(v) for k, v in value.items()}

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import types as st
 
 from scorecast.errors import ConfigError, InputMismatchError
 from scorecast.spark.frame import FramePlan
-from scorecast.spark.types import is_variant, result_to_arrow, to_arrow
+from scorecast.spark.types import is_variant, nullable, result_to_arrow, to_arrow
 from scorecast.spark.variants import has_variant
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.parts import PartOptions, partition_problems
@@ -85,7 +85,7 @@ def plan_job(
     fields = [*kept, st.StructField(output.name, frame.model.result_type)]
     in_files = st.StructType([field for field in fields if field.name not in partition_by])
     by = st.StructType([frame.schema[name] for name in partition_by])
-    parts = PartOptions(schema, _json(in_files), version, codec, tuple(partition_by))
+    parts = PartOptions(schema, nullable(in_files).json(), version, codec, tuple(partition_by))
     aside = _aside(df.schema, zone, version, codec, parts.partition_by) if quarantine else None
     return Job(frame, quarantine, parts, aside, st.StructType([*in_files.fields, *by.fields]))
 
@@ -187,7 +187,7 @@ def _aside(
         fields.append(st.StructField(free, st.StringType()))
     arrow = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in fields])
     in_files = st.StructType([field for field in fields if field.name not in by])
-    return PartOptions(arrow, _json(in_files), version, codec, by)
+    return PartOptions(arrow, nullable(in_files).json(), version, codec, by)
 
 
 def passes(kind: st.DataType) -> bool:
@@ -199,17 +199,3 @@ def passes(kind: st.DataType) -> bool:
     except InputMismatchError:
         return False
     return True
-
-
-def _json(schema: st.StructType) -> str:
-    """Give the JSON of a schema as Spark writes it into files, where every column may be NULL."""
-    return st.StructType.fromJson(_nullable(schema.jsonValue())).json()
-
-
-def _nullable(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_nullable(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    flags = ("nullable", "containsNull", "valueContainsNull")
-    return {k: True if k in flags else _nullable(v) for k, v in value.items()}
