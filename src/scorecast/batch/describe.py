@@ -51,7 +51,9 @@ def spark_settings(spark: SparkSession) -> dict[str, str]:
         names = ("spark.sql.session.timeZone", "spark.sql.execution.arrow.maxRecordsPerBatch")
         given = {name: str(spark.conf.get(name)) for name in names}
     else:
-        given = dict(spark.sparkContext.getConf().getAll())
+        # One call to the JVM, where `getAll` takes two for each setting.
+        text = spark.sparkContext.getConf().toDebugString()
+        given = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         given["spark.sql.session.timeZone"] = str(spark.conf.get("spark.sql.session.timeZone"))
     settings |= {name: value for name, value in given.items() if _SHOWN.match(name)}
     return {

@@ -121,9 +121,19 @@ def run_job(
     run_id = uuid.uuid4().hex
     with locked(output, run_id):
         try:
-            return _Run(spark, config, output, model, frame, job, step, clock, preflight).do(
-                inputs, run_id
+            run = _Run(
+                spark,
+                config,
+                output,
+                model,
+                frame,
+                job,
+                step,
+                clock,
+                package_versions(model),
+                preflight,
             )
+            return run.do(inputs, run_id)
         except ConnectionError as error:  # a store that gives no answer says so in its own words
             message = (
                 f"The connection to Spark was lost: {error}. Nothing was published. See what the "
@@ -144,6 +154,7 @@ class _Run:
     job: Job
     step: Step
     clock: Clock
+    packages: Mapping[str, str]
     preflight: bool
 
     def do(self, inputs: Inputs, run_id: str) -> RunReport:
@@ -165,7 +176,7 @@ class _Run:
                 "schema": inputs.source.df.schema.jsonValue(),
                 "session": rules_of_values(self.spark),
             },
-            packages=package_versions(self.model),
+            packages=self.packages,
             repeatable=inputs.repeatable,
         )
         found = None if base is None else base.manifest
@@ -299,7 +310,7 @@ class _Run:
             model=model_record(self.model, config.model_uri),
             options=config.shown_options(),
             engine={"name": choice.engine, "reason": choice.reason},
-            packages=package_versions(self.model),
+            packages=self.packages,
             spark_conf=spark_settings(self.spark),
             counters=counters_of(records, inputs),
             units=[unit_entry(record) for record in records],
