@@ -17,7 +17,14 @@ from scorecast.worker.environment import environment
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
 from scorecast.worker.inputs import ModelInput, to_model_input
-from scorecast.worker.isolate import Isolated, Predict, isolate_batch, isolate_rows
+from scorecast.worker.isolate import (
+    Experience,
+    Isolated,
+    Predict,
+    isolate_batch,
+    isolate_in_calls,
+    isolate_rows,
+)
 from scorecast.worker.options import PredictOptions
 from scorecast.worker.outputs import nan_as_null, to_predictions
 from scorecast.worker.rebatch import rebatched
@@ -80,10 +87,11 @@ def predict_batches(
         ModelLoadError: The model cannot be loaded here.
     """
     did_well = False
+    experience = Experience()
 
     def predict(batch: pa.RecordBatch) -> pa.Array:
         nonlocal did_well
-        made = predict_batch(batch, plan, did_well=did_well, once=once)
+        made = predict_batch(batch, plan, did_well=did_well, experience=experience, once=once)
         did_well = did_well or batch.num_rows > 0
         return made
 
@@ -95,7 +103,12 @@ def predict_batches(
 
 
 def predict_batch(
-    batch: pa.RecordBatch, plan: PredictPlan, *, did_well: bool = False, once: Predict | None = None
+    batch: pa.RecordBatch,
+    plan: PredictPlan,
+    *,
+    did_well: bool = False,
+    experience: Experience | None = None,
+    once: Predict | None = None,
 ) -> pa.Array:
     """Predict one batch, with one call of the model or, where rows fail, some more.
 
@@ -103,6 +116,7 @@ def predict_batch(
         batch: The rows.
         plan: What to predict.
         did_well: Whether the model did well on rows of the task before.
+        experience: What is known of the rows of the task.
         once: Calls the model on a batch; None does so in this process.
     """
     options = plan.options
@@ -115,11 +129,14 @@ def predict_batch(
     if options.on_error == "fail":
         return predict(batch)
     result = stored_type(plan.result)
-    isolated = (
-        isolate_rows(batch, predict, result, did_well=did_well, at_most=options.max_errors)
-        if options.isolate == "row"
-        else isolate_batch(batch, predict, result)
-    )
+    at_most = options.max_errors
+    if options.isolate == "batch":
+        isolated = isolate_batch(batch, predict, result)
+    elif at_most is None or options.batch_size is not None:
+        isolated = isolate_rows(batch, predict, result, did_well=did_well, at_most=at_most)
+    else:
+        known = experience or Experience()
+        isolated = isolate_in_calls(batch, predict, result, known, at_most=at_most)
     if options.on_error == "null":
         return isolated.predictions
     return _with_errors(isolated, plan.output)

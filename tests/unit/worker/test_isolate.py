@@ -15,8 +15,14 @@ from scorecast.errors import (
     ModelPredictError,
     OutputShapeError,
     PredictionError,
+    TooManyErrorsError,
 )
-from scorecast.worker.isolate import isolate_batch, isolate_rows
+from scorecast.worker.isolate import (
+    Experience,
+    isolate_batch,
+    isolate_in_calls,
+    isolate_rows,
+)
 from scorecast.worker.outputs import to_predictions
 
 
@@ -140,3 +146,51 @@ def test_a_batch_that_must_stay_together_fails_together():
     assert found.predictions.to_pylist() == [None] * 5
     assert set(found.errors) == set(range(5))
     assert model.calls == 1
+
+
+def shifted(start, count):
+    """So many rows from a number on."""
+    return pa.RecordBatch.from_pydict({"x": list(range(start, start + count))})
+
+
+class Counting(Model):
+    """Counts the rows that it is called on, too."""
+
+    called = 0
+
+    def __call__(self, batch):
+        self.called += batch.num_rows
+        return super().__call__(batch)
+
+
+def test_calls_get_smaller_where_rows_fail():
+    """With one of 1,000 rows failing, a row is soon predicted on less than twice."""
+    model, experience, size = Counting(range(500, 10**6, 1000)), Experience(), 20_000
+    for start in range(0, 10 * size, size):
+        model.called = 0
+        found = isolate_in_calls(
+            shifted(start, size), model, pa.float64(), experience, at_most=10**6
+        )
+        assert set(found.errors) == {
+            row - start for row in model.bad if start <= row < start + size
+        }
+        assert found.predictions.null_count == 20
+        assert found.predictions[0].as_py() == start * 2.0
+    assert experience == Experience(rows=200_000, failed=200)
+    assert model.called < 2 * size
+
+
+def test_calls_stay_large_where_hardly_any_row_fails():
+    """One failing row says nothing of the others."""
+    model, experience = Model({17}), Experience()
+    isolate_in_calls(rows(10_000), model, pa.float64(), experience, at_most=5)
+    model.calls = 0
+    isolate_in_calls(shifted(10_000, 10_000), model, pa.float64(), experience, at_most=5)
+    assert model.calls == 1
+
+
+def test_all_calls_of_a_batch_count_against_the_limit():
+    """The error tells how many rows failed in the batch, and how many were allowed."""
+    model, experience = Model({10, 400, 900, 1300}), Experience(rows=10_000, failed=10)
+    with pytest.raises(TooManyErrorsError, match="failed on 4 rows or more, and 3 are allowed"):
+        isolate_in_calls(rows(2000), model, pa.float64(), experience, at_most=3)
