@@ -17,6 +17,8 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── ShippingError                       a model on its way to the workers
     │   └── DigestMismatchError
     ├── PredictionError                     a batch
+    │   ├── JobTimeoutError
+    │   ├── NanPredictedError
     │   ├── TooManyErrorsError
     │   ├── InputMismatchError
     │   ├── ModelPredictError
@@ -121,6 +123,14 @@ class DigestMismatchError(ShippingError):
 
 class PredictionError(ScorecastError):
     """Raised when a batch cannot be predicted."""
+
+
+class JobTimeoutError(PredictionError):
+    """Raised when a job took longer than allowed."""
+
+
+class NanPredictedError(PredictionError):
+    """Raised when the model predicts NaN in a job that allows none."""
 
 
 class TooManyErrorsError(PredictionError):

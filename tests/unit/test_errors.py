@@ -45,6 +45,8 @@ EXIT_CODES = {
     "ModelLoadError": 4,
     "ModelSaveError": 4,
     "PredictionError": 5,
+    "JobTimeoutError": 5,
+    "NanPredictedError": 5,
     "TooManyErrorsError": 5,
     "WorkerDiedError": 5,
     "BatchTimeoutError": 5,

@@ -14,14 +14,15 @@ from scorecast.batch.inputs import Inputs
 from scorecast.batch.manifest import Counters
 from scorecast.batch.plan import Plan
 from scorecast.batch.units import UnitRecord
-from scorecast.errors import InputDataError
+from scorecast.errors import InputDataError, JobTimeoutError
 
 
 @dataclass(slots=True)
 class Clock:
-    """Wall time of a run, by phase."""
+    """Wall time of a run, by phase, and how long it may take."""
 
     started_at: str
+    limit: float | None = None
     started: float = field(default_factory=time.monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     _last: float = 0.0
@@ -36,6 +37,20 @@ class Clock:
     def seconds(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self.started
+
+    def refuse_late(self) -> None:
+        """End a run that takes too long.
+
+        Raises:
+            JobTimeoutError: It does.
+        """
+        if self.limit is not None and self.seconds > self.limit:
+            message = (
+                f"The job was not ready to publish within {self.limit:g} s and was ended. Nothing "
+                "was published. Units that were complete are kept for the next run of the same "
+                "job; allow more with --timeout, or make more units of it with --units."
+            )
+            raise JobTimeoutError(message)
 
 
 def refuse_nothing_read(plan: Plan, records: Sequence[UnitRecord]) -> None:

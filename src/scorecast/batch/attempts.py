@@ -48,7 +48,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     options = replace(job.frame.model.options, max_errors=most)
     model = replace(job.frame.model, options=options)
     budgeted = replace(job, frame=replace(job.frame, model=model))
-    shared = Shared(budgeted, handle, allowed, config.batch_timeout)
+    shared = Shared(budgeted, handle, allowed, config.batch_timeout, config.fail_on_nan)
 
     def once(attempt: Attempt) -> UnitOutcome:
         if choice.reading is None:

@@ -1,4 +1,4 @@
-"""How many rows of a job may fail. Driver only.
+"""How many rows of a job may fail, and whether predictions may be NaN. Driver only.
 
 Each limit that is given must hold: `max_errors` from the first row on, `max_error_rate` as soon as
 it is known how many rows there are, and both once more when all rows are counted.
@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.errors import TooManyErrorsError
+from scorecast.worker.tally import nan_predicted
 
 
 def allowed_errors(config: BatchPredictConfig, rows: int | None) -> int | None:
@@ -58,6 +59,16 @@ def refuse_errors_of(config: BatchPredictConfig, *, failed: int, rows: int) -> N
             "as many with max_errors or max_error_rate, or mend the rows."
         )
         raise TooManyErrorsError(message)
+
+
+def refuse_nan(config: BatchPredictConfig, *, nan: int) -> None:
+    """Refuse NaN in predictions where the job allows none.
+
+    Raises:
+        NanPredictedError: There is some.
+    """
+    if config.fail_on_nan and nan:
+        raise nan_predicted(nan)
 
 
 def too_many_failed(failed: int, allowed: int, rows: int | None = None) -> TooManyErrorsError:

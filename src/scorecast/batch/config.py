@@ -19,7 +19,7 @@ TABLE = "table"
 """Input format of a table of the session's catalog."""
 
 LONGEST = 1_000_000
-"""Seconds that a call of a model may take at most: eleven days, within what timers can tell."""
+"""Seconds that a limit of time may be at most: eleven days, within what timers can tell."""
 
 BUILT_IN = ("parquet", "csv", "json", "orc", TABLE)
 """Input formats that the job knows more of than Spark tells."""
@@ -42,6 +42,8 @@ _NOT_IN_KEY = {
     "max_errors",
     "max_error_rate",
     "batch_timeout",
+    "timeout",
+    "fail_on_nan",
     "keep_replaced",
     "engine",
 }
@@ -83,10 +85,13 @@ class BatchPredictConfig:
             as a whole (``"batch"``).
         batch_size: Rows of one call of the model; None takes the batches of Spark.
         batch_timeout: Seconds that one call of the model may take; None for any.
+        timeout: Seconds that the job may take until it publishes; None for any. A job that is
+            ended so goes on with its missing units when it is run again.
         params: Inference params that the model declares.
         model_config: Overrides single keys of the configuration stored with the model.
         extra_env: Environment variables that the model sees while it loads and predicts.
         nan_as_null: Whether NaN in predictions becomes NULL.
+        fail_on_nan: Whether NaN in a prediction, also inside of an array or struct, ends the job.
         model_output: Which column of the model's output to take.
         nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
         units: Parts of the input that are committed and resumed one by one, at most one per file;
@@ -121,10 +126,12 @@ class BatchPredictConfig:
     isolate: Literal["row", "batch"] = "row"
     batch_size: int | None = None
     batch_timeout: float | None = None
+    timeout: float | None = None
     params: Mapping[str, Any] | None = None
     model_config: Mapping[str, Any] | None = None
     extra_env: Mapping[str, str] = field(default_factory=dict)
     nan_as_null: bool = False
+    fail_on_nan: bool = False
     model_output: str | None = None
     nullable_integers: bool = False
     units: int | None = None
@@ -217,11 +224,11 @@ class BatchPredictConfig:
             problems.append(f"max_errors is {self.max_errors}, expected 0 or more")
         if self.max_error_rate is not None and not 0 <= self.max_error_rate <= 1:
             problems.append(f"max_error_rate is {self.max_error_rate}, expected 0 to 1")
-        if self.batch_timeout is not None and not 0 < self.batch_timeout <= LONGEST:
-            problems.append(
-                f"batch_timeout is {self.batch_timeout}, expected seconds above 0, at most "
-                f"{LONGEST:,}"
-            )
+        problems += [
+            f"{name} is {value}, expected seconds above 0, at most {LONGEST:,}"
+            for name in ("batch_timeout", "timeout")
+            if (value := getattr(self, name)) is not None and not 0 < value <= LONGEST
+        ]
         if self.units is not None and self.units < 1:
             problems.append(f"units is {self.units}, expected 1 or more")
         if not self.keep_replaced >= 0:
@@ -235,6 +242,8 @@ class BatchPredictConfig:
                 'max_errors and max_error_rate need on_error="null" or "quarantine": with "fail" '
                 "the first row that fails ends the job"
             )
+        if self.fail_on_nan and self.nan_as_null:
+            problems.append("fail_on_nan and nan_as_null are both set; give one of them")
         if self.mode == "overwrite-partitions" and not self.partition_by:
             problems.append('mode "overwrite-partitions" needs partition_by')
         if (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scorecast.batch.budget import refuse_errors_of
+from scorecast.batch.budget import refuse_errors_of, refuse_nan
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.manifest import Manifest, Run
@@ -36,6 +36,7 @@ def published_run(
     Raises:
         OutputDamagedError: Files of the output are lost or cut off.
         TooManyErrorsError: More rows failed in that run than may now.
+        NanPredictedError: The model predicted NaN in that run, which it may not now.
     """
     if manifest is None:
         return None
@@ -56,6 +57,7 @@ def published_run(
         )
         raise OutputDamagedError(message)
     refuse_errors_of(config, failed=same.counters.rows_failed, rows=same.counters.rows_in)
+    refuse_nan(config, nan=same.counters.n_nan)
     return same
 
 

@@ -18,7 +18,7 @@ from scorecast.batch.accounts import (
 )
 from scorecast.batch.assemble import assemble, check_columns, empty_part
 from scorecast.batch.attempts import unit_predictor
-from scorecast.batch.budget import allowed_errors, refuse_errors
+from scorecast.batch.budget import allowed_errors, refuse_errors, refuse_nan
 from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.describe import (
@@ -88,7 +88,7 @@ def run_job(
     spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
 ) -> RunReport:
     """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
-    clock = Clock(now())
+    clock = Clock(now(), config.timeout)
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     if config.input_format != TABLE:
@@ -218,7 +218,9 @@ class _Run:
                 failed=sum(record.rows_failed for record in records),
                 rows=sum(record.rows_in for record in records),
             )
+            refuse_nan(self.config, nan=sum(record.n_nan for record in records))
             refuse_nothing_read(plan, records)
+            self.clock.refuse_late()
             self.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
@@ -284,6 +286,7 @@ class _Run:
             filters=config.where is not None,
             allowed=allowed,
             step=self.step,
+            watch=self.clock.refuse_late,
         )
         return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
 

@@ -105,6 +105,7 @@ class UnitWork:
         filters: Whether a condition leaves out rows.
         allowed: Rows that may fail, or None.
         step: Told each step.
+        watch: Called every moment while units run; ends them by an error.
     """
 
     spark: SparkSession
@@ -115,6 +116,7 @@ class UnitWork:
     filters: bool
     allowed: int | None
     step: Step
+    watch: Callable[[], None] = lambda: None
 
 
 def committed(store: Store, layout: Layout, run_id: str, units: Sequence[Unit]) -> list[UnitRecord]:
@@ -171,6 +173,8 @@ def run_units(
             said = read_notes(notes)
             records.extend(_results(finished, said))
             _refuse(work, records, said)
+            if running:
+                work.watch()
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         _cancel(work.spark, tag, running)

@@ -114,6 +114,12 @@ Exit codes:
     help="How long one call of the model may take. Default: as long as it likes.",
 )
 @click.option(
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    help="How long the job may take until it publishes. Run again, it goes on with what is done.",
+)
+@click.option(
     "--param",
     "params",
     multiple=True,
@@ -136,6 +142,7 @@ Exit codes:
     help="Variable that the model sees while it loads and predicts. May be given several times.",
 )
 @click.option("--nan-as-null", is_flag=True, help="Make NaN in predictions NULL.")
+@click.option("--fail-on-nan", is_flag=True, help="End the job when the model predicts NaN.")
 @click.option("--model-output", metavar="NAME", help="Which column of the model's output to take.")
 @click.option(
     "--nullable-integers",

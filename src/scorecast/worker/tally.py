@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types as pt
 
+from scorecast.errors import NanPredictedError
+
 
 @dataclass(slots=True)
 class Tally:
@@ -32,13 +34,21 @@ class Tally:
         self.rows_in += rows
         self.rows_failed += failed
         self.n_null += predictions.null_count
-        nan, infinite = _special(predictions)
+        nan, infinite = not_finite(predictions)
         self.n_nan += nan
         self.n_inf += infinite
 
 
-def _special(values: pa.Array) -> tuple[int, int]:
-    """Count NaN and infinity among the numbers in an array."""
+def nan_predicted(count: int) -> NanPredictedError:
+    """Say that predictions hold NaN where they may not."""
+    return NanPredictedError(
+        f"The model predicted NaN {count} times or more, and --fail-on-nan allows none. Mend the "
+        "rows or the model, or take NaN as it is, or as NULL with --nan-as-null."
+    )
+
+
+def not_finite(values: pa.Array) -> tuple[int, int]:
+    """Count NaN and infinity among the numbers in an array, nested ones included."""
     kind = values.type
     if pt.is_floating(kind):
         if not len(values):
@@ -49,10 +59,10 @@ def _special(values: pa.Array) -> tuple[int, int]:
             return 0, 0
         return (pc.sum(pc.is_nan(values)).as_py() or 0, pc.sum(pc.is_inf(values)).as_py() or 0)
     if pt.is_list(kind) or pt.is_large_list(kind) or pt.is_fixed_size_list(kind):
-        return _special(values.flatten())
+        return not_finite(values.flatten())
     if pt.is_map(kind):
-        return _special(values.items)
+        return not_finite(values.items)
     if pt.is_struct(kind):
-        found = [_special(member) for member in values.flatten()]
+        found = [not_finite(member) for member in values.flatten()]
         return sum(nan for nan, _ in found), sum(infinite for _, infinite in found)
     return 0, 0

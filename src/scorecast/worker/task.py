@@ -28,7 +28,7 @@ from scorecast.worker.notes import note_failed, note_stop
 from scorecast.worker.parts import PartFile, PartOptions, PartWriter
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan, open_model, predict_batches, predict_once
-from scorecast.worker.tally import Tally
+from scorecast.worker.tally import Tally, nan_predicted, not_finite
 
 _SECONDS_BETWEEN_NOTES = 1.0
 _STDERR = 2  # the descriptor: a model may have put something else in the place of sys.stderr
@@ -53,6 +53,7 @@ class TaskPlan:
         places: How to tell the file and the row in it.
         allowed: Rows of the job that may fail; None where that depends on how many there are.
         batch_timeout: Seconds that a call of the model may take, or None.
+        fail_on_nan: Whether NaN in a prediction ends the job.
     """
 
     predict: PredictPlan
@@ -66,6 +67,7 @@ class TaskPlan:
     places: Places
     allowed: int | None
     batch_timeout: float | None
+    fail_on_nan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,9 @@ class _Task:
                 bad.write(self._quarantined(batch, texts, classes).filter(wrong))
                 batch, result = batch.filter(pc.invert(wrong)), result.filter(pc.invert(wrong))
             made = result
+        if plan.fail_on_nan and (nan := not_finite(made)[0]):
+            self.pending = deque([batch])
+            raise nan_predicted(nan)
         self.tally.add(rows, failed, made)
         columns = [*batch.columns[:kept], made]
         good.write(pa.RecordBatch.from_arrays(columns, schema=plan.parts.schema))

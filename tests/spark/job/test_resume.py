@@ -2,11 +2,19 @@
 
 import json
 import os
+import time
 
 import pytest
 from job_kit import predicted
 
-from scorecast.errors import ModelPredictError, ScorecastError, TooManyErrorsError
+import scorecast
+from scorecast.errors import (
+    JobTimeoutError,
+    ModelPredictError,
+    ScorecastError,
+    TooManyErrorsError,
+)
+from scorecast.models.signature import Scalar, Signature, Spec
 
 
 class DiedError(Exception):
@@ -232,3 +240,25 @@ def test_a_plan_that_cannot_be_read_is_none(four_files):
         (job.runs / f"dead{i}").mkdir(parents=True)
         (job.runs / f"dead{i}" / "plan.json").write_bytes(text)
     assert job.run().rows_out == 400
+
+
+def test_a_job_that_takes_too_long_is_ended(job, tmp_path):
+    """With a model that hangs as well, nothing is published; the same job can be run again."""
+    mark = tmp_path / "hang"
+    mark.touch()
+
+    def model(data):
+        while mark.exists():
+            time.sleep(0.05)
+        return data["rid"] * 10 + 1
+
+    signature = Signature(inputs=(Spec(Scalar("long"), "rid"),))
+    options = {"model_uri": scorecast.save_model(model, tmp_path / "model", signature=signature)}
+    job.write("a.parquet", range(100))
+    with pytest.raises(JobTimeoutError, match="not ready to publish within 1 s"):
+        job.run(timeout=1, result_type="long", **options)
+    assert not job.output.exists()
+    mark.unlink()
+    job.run(timeout=600, result_type="long", **options)
+    assert job.rows() == predicted(range(100))
+    assert job.run(timeout=1000, result_type="long", **options).already_published

@@ -144,6 +144,23 @@ def test_odd_numbers_are_kept_and_counted(job, tmp_path, kind, as_null):
     assert counters.n_null == (20 if as_null and kind in ("double", "float") else 0)
 
 
+def test_nan_ends_a_job_that_allows_none(job, tmp_path, capsys):
+    """With exit code 5 and the place of it, nothing published; nor is what holds some accepted."""
+    model = save(tmp_path, lambda data: 0.0 * data["rid"].astype("float64").replace(70, np.inf))
+    path = job.write("a.parquet", range(100))
+    more = ["--model-uri", str(model), "--result-type", "double"]
+    assert job.cli(*more, "--fail-on-nan") == 5
+    shown = capsys.readouterr().err
+    assert "predicted NaN 1 times" in shown
+    assert f'"{path}", rows 64 to 99' in shown
+    assert not job.output.exists()
+    assert job.cli(*more) == 0
+    before = job.state()
+    assert job.cli(*more, "--fail-on-nan") == 5
+    assert "predicted NaN 1 times" in capsys.readouterr().err
+    assert job.state() == before
+
+
 def test_missing_predictions_are_null_and_counted(job, tmp_path):
     """None and NA of any type are NULL, never text or a number."""
 

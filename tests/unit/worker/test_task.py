@@ -1,7 +1,11 @@
 """One task of a job: its part files, its record, and what it leaves when it ends by an error."""
 
 import json
+import pickle
 import shutil
+import subprocess
+import sys
+import time
 from dataclasses import replace
 
 import pyarrow as pa
@@ -9,7 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import scorecast
-from scorecast.errors import ModelPredictError, OutputError, OutputShapeError, TooManyErrorsError
+from scorecast.errors import (
+    ModelPredictError,
+    NanPredictedError,
+    OutputError,
+    OutputShapeError,
+    TooManyErrorsError,
+)
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Signature, Spec
 from scorecast.worker.input_plan import plan_by_name
@@ -191,3 +201,121 @@ def test_an_error_names_the_rows_of_the_call_that_failed(plan, attempt):
     with pytest.raises(ModelPredictError) as caught:
         run_task(given, plan(on_error="fail", batch_size=2), partition=3, attempt=attempt)
     assert 'rows 6 to 7 of task 3: file "/in/a.parquet", rows 6 to 7.' in str(caught.value)
+
+
+@pytest.fixture
+def halves(plan, save):
+    """Give a maker of plans of a model that gives NaN for 0, and fails on negative numbers."""
+
+    def model(data):
+        if (data["x"] < 0).any():
+            msg = "negative"
+            raise ValueError(msg)
+        return (data["x"] / data["x"]).astype("float64")
+
+    handle = resolve_model(save(model, list(SIGNATURE.inputs))).local_handle()
+
+    def make(**options):
+        given = plan(**options)
+        parts = PartOptions(pa.schema([("x", pa.int64()), ("p", pa.float64())]), "", "", "snappy")
+        predict = replace(given.predict, handle=handle, result=pa.float64())
+        return replace(given, parts=parts, predict=predict, fail_on_nan=True)
+
+    return make
+
+
+@pytest.mark.parametrize("options", [{"on_error": "fail"}, {"on_error": "fail", "batch_size": 4}])
+def test_nan_ends_a_task_that_allows_none(halves, tmp_path, options):
+    """At the batch that it is in, which is named, to the driver as well; nothing stays."""
+    seen = []
+
+    def coming():
+        for batch in batches([1, 2], [3, 0, 0], [5], [6, 7], [8, 9], [10, 11]):
+            seen.append(batch.num_rows)
+            yield batch
+
+    with pytest.raises(NanPredictedError, match="NaN 2 times or more") as failed:
+        run_task(coming(), halves(**options), partition=2, attempt=0)
+    assert 'rows 2 to 4 of task 2: file "/in/a.parquet", rows 2 to 4.' in str(failed.value)
+    assert len(seen) < 6
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert isinstance(read_notes(str(tmp_path / "stops")).stopped, NanPredictedError)
+
+
+def test_rows_that_fail_are_no_nan(halves):
+    """Rows without a prediction, and rows of other batches, end nothing."""
+    record = run_task(batches([1, -1], [2, 3]), halves(allowed=1), partition=0, attempt=0)
+    assert (record.rows_in, record.rows_failed, record.n_nan) == (4, 1, 0)
+
+
+def test_nan_is_fine_where_nobody_minds(halves):
+    """It is counted."""
+    given = replace(halves(), fail_on_nan=False)
+    assert run_task(batches([1, 0]), given, partition=0, attempt=0).n_nan == 1
+
+
+TIMED = """
+import pickle, sys, time
+import pyarrow as pa
+from scorecast.worker.task import run_task
+
+plan, schema = pickle.load(open(sys.argv[1], "rb"))
+start, pause = map(float, sys.argv[2:])
+
+def coming():
+    for x in (start, 2):
+        row = zip((int(x), "t", 5, 0), schema.types)
+        columns = [pa.array([value], kind) for value, kind in row]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        time.sleep(pause)
+
+print(run_task(coming(), plan, partition=0, attempt=0).rows_in)
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "pause", "code", "words"),
+    [
+        (77, 0, 1, "Timeout (0:00:01)!"),  # the model hangs on this number
+        (1, 1.2, 0, ""),  # Spark is slow to send the next rows
+    ],
+)
+def test_a_call_that_takes_too_long_ends_the_worker(
+    plan, save, tmp_path, src_on_path, start, pause, code, words
+):
+    """It shows where it was; time between calls does not count."""
+
+    def model(data):
+        time.sleep(60 * int((data["x"] == 77).any()))
+        return data["x"]
+
+    handle = resolve_model(save(model, list(SIGNATURE.inputs))).local_handle()
+    given = plan()
+    given = replace(given, predict=replace(given.predict, handle=handle), batch_timeout=1.0)
+    (tmp_path / "plan").write_bytes(pickle.dumps((given, SENT)))
+    done = subprocess.run(
+        [sys.executable, "-c", TIMED, tmp_path / "plan", str(start), str(pause)],
+        env=src_on_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert (done.stdout == "2\n") == (code == 0)
+
+
+def test_predictions_of_several_values(plan, save, tmp_path):
+    """A struct that the model gives is no report of errors."""
+
+    def model(data):
+        return data.assign(y=data["x"] / 2)
+
+    handle = resolve_model(save(model, list(SIGNATURE.inputs))).local_handle()
+    kind = pa.struct([("x", pa.int64()), ("y", pa.float64())])
+    given = plan(on_error="fail", quarantine=False)
+    parts = PartOptions(pa.schema([("x", pa.int64()), ("p", kind)]), "", "", "snappy")
+    given = replace(given, parts=parts, predict=replace(given.predict, handle=handle, result=kind))
+    record = run_task(batches([1, 2]), given, partition=0, attempt=0)
+    found = [row["p"] for row in read(tmp_path / "data", record.files)]
+    assert found == [{"x": 1, "y": 0.5}, {"x": 2, "y": 1.0}]

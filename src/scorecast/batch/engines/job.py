@@ -118,12 +118,14 @@ class Shared:
         handle: The model.
         allowed: Rows of the job that may fail; None where that depends on how many there are.
         batch_timeout: Seconds that a call of the model may take, or None.
+        fail_on_nan: Whether NaN in a prediction ends the job.
     """
 
     job: Job
     handle: ModelHandle
     allowed: int | None
     batch_timeout: float | None
+    fail_on_nan: bool
 
 
 def sent_columns(job: Job, names: Sequence[str]) -> tuple[str, ...]:
@@ -167,6 +169,7 @@ def plan_task(shared: Shared, attempt: Attempt, places: Places, names: Sequence[
         places=places,
         allowed=shared.allowed,
         batch_timeout=shared.batch_timeout,
+        fail_on_nan=shared.fail_on_nan,
     )
 
 
