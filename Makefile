@@ -7,6 +7,9 @@ TEST_VENV := .venv
 PYTHON_IS_NEW := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	"scorecast needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")
 
+# Two processes, each with whole files in the order of their names, so that long ones begin early.
+BY_TWO := -n 2 --dist loadfile --no-loadscope-reorder
+
 .PHONY: demo test faults lint clean
 
 demo: $(DEMO_VENV)/.installed $(DEMO)/model/MLmodel
@@ -30,7 +33,7 @@ $(DEMO_VENV)/.installed: pyproject.toml
 	touch $@
 
 test: $(TEST_VENV)/.installed
-	$(TEST_VENV)/bin/python -m pytest tests
+	$(TEST_VENV)/bin/python -m pytest tests $(BY_TWO)
 
 # The long version of tests/faults; two to three hours.
 faults: $(TEST_VENV)/.installed

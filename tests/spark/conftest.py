@@ -1,5 +1,6 @@
 """One local session for all tests of this folder; small batches, so that every test has several."""
 
+import fcntl
 from pathlib import Path
 
 import pandas as pd
@@ -7,9 +8,9 @@ import pyspark
 import pytest
 
 
-@pytest.fixture(scope="session")
-def connect_server() -> None:
-    """Skip a test where pyspark cannot start a Connect server of its own."""
+@pytest.fixture(scope="module")
+def connect_server(tmp_path_factory: pytest.TempPathFactory):
+    """Skip tests where pyspark cannot start a Connect server of its own, which has one port."""
     pytest.importorskip("grpc")
     jars = Path(pyspark.__file__).parent / "jars"
     if not list(jars.glob("spark-connect_*.jar")):
@@ -17,6 +18,10 @@ def connect_server() -> None:
             f"pyspark {pyspark.__version__} comes without the jar of the Connect server "
             "(spark-connect), which Spark 3 downloads from Maven"
         )
+    # The directory above is that of all processes that run tests.
+    with (tmp_path_factory.getbasetemp().parent / "connect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.fixture(scope="session")
