@@ -1,9 +1,11 @@
 """Rows that the model fails on: put aside and counted, within limits, or the job ends."""
 
 import json
+import math
 import random
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -36,6 +38,23 @@ def test_exactly_the_bad_rows_are_aside(job, bad):
     assert report.rows_quarantined == len(bad)
     assert_balanced(job, 2000, bad)
     assert (job.output / "_quarantine").exists() == bool(bad)
+
+
+def test_one_bad_row_of_a_million(job, conf):
+    """It alone is aside, and finding it takes two calls for each halving of its batch."""
+    conf("spark.sql.execution.arrow.maxRecordsPerBatch", "10000")
+    rows, bad = 1_000_000, 654_321
+    job.write("a.parquet", range(rows), bad=[bad])
+    job.run(extra_env=job.calls(), **ASIDE)
+    assert [row["rid"] for row in job.quarantine()] == [bad]
+    table = pq.read_table(job.output, columns=["rid", "prediction"]).sort_by("rid")
+    rids = np.delete(np.arange(rows), bad)
+    assert np.array_equal(table["rid"].to_numpy(), rids)
+    assert np.array_equal(table["prediction"].to_numpy(), rids * 10 + 1)
+    calls = len((job.folder / "calls").read_text().splitlines())
+    batches = rows // 10_000
+    # Row groups of a thousand rows fill batches; a task may have one more, of what is left.
+    assert batches <= calls <= batches + 10 + 2 * math.ceil(math.log2(10_000)) + 1
 
 
 @pytest.mark.parametrize("batch_size", [None, 1])

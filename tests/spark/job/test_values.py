@@ -1,6 +1,7 @@
 """What is written: every value as the model gave it and as the input had it, in Spark's types."""
 
 import datetime as dt
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -248,17 +249,19 @@ TIMES = np.array(
 )
 
 
-@pytest.mark.parametrize("zone", ["UTC", "America/St_Johns", "Asia/Kathmandu"])
-def test_times_do_not_depend_on_the_time_zone(job, tmp_path, conf, zone):
-    """Instants and local times come out as they went in, kept or predicted, in every zone."""
-    conf("spark.sql.session.timeZone", zone)
+def columns_of_times() -> dict[str, pa.Array]:
+    """Give the times as instants, as clocks show them and as days, and some for a model."""
     local = pa.array(TIMES)
     instants = local.cast(pa.timestamp("us", "UTC"))
-    days = local.cast(pa.date32())
     # Models get times of pandas, which are of fewer years, as clocks show them: one is none of two.
     near = instants.take(pa.array([None, None, None, 3, 4, 5, None, None, 8, None]))
-    rids = range(len(TIMES))
-    job.write("a.parquet", rids, at=instants, local=local, day=days, near=near)
+    return {"at": instants, "local": local, "day": local.cast(pa.date32()), "near": near}
+
+
+@pytest.fixture
+def options_of_times(job, tmp_path):
+    """Write the times, and give the options of a job that keeps them and predicts one."""
+    job.write("a.parquet", range(len(TIMES)), **columns_of_times())
 
     def model(data):
         return data["near"]
@@ -266,16 +269,61 @@ def test_times_do_not_depend_on_the_time_zone(job, tmp_path, conf, zone):
     signature = Signature(inputs=(Spec(Scalar("datetime"), "near"),))
     path = scorecast.save_model(model, tmp_path / "model", signature=signature)
     # Spark 3 wants to be told the calendar of files that it did not write itself.
-    options = {"datetimeRebaseMode": "CORRECTED"}
-    job.run(model_uri=path, result_type="timestamp", partition_by=("day",), input_options=options)
+    return {
+        "model_uri": str(path),
+        "result_type": "timestamp",
+        "partition_by": ("day",),
+        "input_options": {"datetimeRebaseMode": "CORRECTED"},
+    }
+
+
+def assert_times_are_kept(job) -> None:
+    """Compare the output with what went in."""
+    given = columns_of_times()
     out = pq.read_table(job.output).sort_by("rid")
-    assert out["at"].cast(pa.int64()).to_pylist() == instants.cast(pa.int64()).to_pylist()
-    assert out["local"].to_pylist() == local.to_pylist()
+    assert out["at"].cast(pa.int64()).to_pylist() == given["at"].cast(pa.int64()).to_pylist()
+    assert out["local"].to_pylist() == given["local"].to_pylist()
     found = out["prediction"].cast(pa.int64()).to_pylist()
-    assert found == near.cast(pa.int64()).to_pylist()
+    assert found == given["near"].cast(pa.int64()).to_pylist()
     assert sorted(path.name for path in job.output.glob("day=*")) == sorted(
-        {f"day={day.as_py().year:04d}-{day.as_py():%m-%d}" for day in days}
+        {f"day={day.as_py().year:04d}-{day.as_py():%m-%d}" for day in given["day"]}
     )
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/St_Johns", "Asia/Kathmandu"])
+def test_times_do_not_depend_on_the_time_zone(job, conf, options_of_times, zone):
+    """Instants and local times come out as they went in, kept or predicted, in every zone."""
+    conf("spark.sql.session.timeZone", zone)
+    job.run(**options_of_times)
+    assert_times_are_kept(job)
+
+
+ELSEWHERE = """
+import json, sys
+import scorecast
+from scorecast.spark.session import start_session
+
+zone, options = sys.argv[1:]
+conf = {"spark.ui.enabled": "false", "spark.sql.session.timeZone": zone}
+spark = start_session(master="local[2]", conf=conf).spark
+scorecast.batch_predict(spark, scorecast.BatchPredictConfig(**json.loads(options)))
+spark.stop()
+"""
+
+
+@pytest.mark.parametrize(
+    ("processes", "zone"),
+    [("Asia/Kathmandu", "UTC"), ("America/St_Johns", "Asia/Kathmandu")],
+)
+def test_times_do_not_depend_on_the_zone_of_the_processes(
+    job, run_python, options_of_times, processes, zone
+):
+    """Nor on where driver, JVM and workers believe to be."""
+    paths = {"input": str(job.input), "output": str(job.output)}
+    options = json.dumps({**options_of_times, **paths})
+    done = run_python(ELSEWHERE, zone, options, TZ=processes)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert_times_are_kept(job)
 
 
 OLD_TIMES = """

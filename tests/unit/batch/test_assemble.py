@@ -92,6 +92,28 @@ def test_partitions_that_come_replace_those_of_their_name(output):
     }
 
 
+@pytest.mark.parametrize(
+    ("mode", "kept"),
+    [
+        ("append", ["_quarantine/day=1/q", "_quarantine/day=2/q"]),
+        ("overwrite-partitions", ["_quarantine/day=1/q"]),
+        ("overwrite", []),
+    ],
+)
+def test_the_quarantine_is_treated_as_the_predictions(output, mode, kept):
+    """Rows aside of partitions that stay do so; those of replaced ones go with them."""
+    old = {"day=1/a": (b"x", 3), "_quarantine/day=1/q": (b"x", 1), "_quarantine/day=2/q": (b"x", 2)}
+    aside = [path for path in old if path.startswith("_")]
+    base = Published("old", manifest_of("old", old, quarantine=aside))
+    part = PartFile("day=2/u.parquet", 5, 10, "0" * 64)
+    new = replace(record("u", {"day=2": 7}), quarantine=(part,))
+    run = replace(manifest_of("new").run, run_id="new", mode=mode)
+    made, sources = assemble(output, base, job(), run, [new], [])
+    paths = [file.path for file in made.quarantine]
+    assert paths == [*kept, "_quarantine/day=2/u.parquet"]
+    assert [sources[path] for path in kept] == [f"out/{path}" for path in kept]
+
+
 @pytest.mark.parametrize("mode", ["append", "overwrite-partitions"])
 def test_no_rows_replace_no_partition(output, mode):
     """An empty part is there for its columns; where there are rows it is not needed."""
