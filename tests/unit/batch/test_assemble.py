@@ -1,5 +1,6 @@
 """The files of a new version: which old ones it keeps, and where each of them is."""
 
+import hashlib
 from dataclasses import replace
 
 import pyarrow as pa
@@ -141,6 +142,11 @@ def test_other_columns_are_refused(output):
     for other in others:
         with pytest.raises(OutputError, match="Cannot add to the output"):
             check_columns(output, base, other)
+    told = (
+        r'p "long", day "long", partitioned by day, the job writes p "long", day "long"\. Nothing'
+    )
+    with pytest.raises(OutputError, match=told):
+        check_columns(output, base, job(partition_by=()))
     # Whether a column may be NULL is no difference: files have all of them so.
     never = st.StructType([st.StructField("p", st.LongType(), nullable=False), SCHEMA[1]])
     check_columns(output, base, replace(job(), schema=never))
@@ -158,6 +164,28 @@ def test_files_of_others_must_have_the_columns(output, tmp_path):
     pq.write_table(pa.table({"p": ["1"]}), folder / "b.parquet")
     with pytest.raises(OutputError, match=r"b\.parquet.*p string.*p int64"):
         check_columns(output, base, job())
+    (folder / "b.parquet").unlink()
+    pq.write_table(pa.table({"p": [1]}), tmp_path / "out" / "c.parquet")
+    with pytest.raises(OutputError, match=r"c\.parquet.*p int64, the job .* partitioned by day"):
+        check_columns(output, base, job())
+    (tmp_path / "out" / "c.parquet").unlink()
     (folder / "b.parquet").write_text("no parquet file at all")
     with pytest.raises(OutputError, match=r"b\.parquet.* is no parquet file"):
         check_columns(output, base, job())
+
+
+def test_files_of_others_are_described_as_they_are(output, tmp_path):
+    """Rows, size and digest of what Spark has written are read, for verify to compare with."""
+    folder = tmp_path / "out" / "day=1"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.table({"p": range(1000)}), folder / "a.parquet")
+    (tmp_path / "out" / "_SUCCESS").touch()
+    run = replace(manifest_of("new").run, run_id="new", mode="append")
+    base = Published("listing:x", None)
+    made, sources = assemble(output, base, job(), run, [record("u", {"day=2": 7})], [])
+    old, new = made.files
+    data = (folder / "a.parquet").read_bytes()
+    assert (old.path, old.rows, old.bytes) == ("day=1/a.parquet", 1000, len(data))
+    assert old.sha256 == hashlib.sha256(data).hexdigest()
+    assert (new.path, sources[old.path]) == ("day=2/u.parquet", "out/day=1/a.parquet")
+    assert [run.run_id for run in made.runs] == ["new"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scorecast.batch.overlap import local_path, refuse_overlap
+from scorecast.batch.overlap import local_path, place_of, refuse_overlap
 from scorecast.errors import OutputError
 
 
@@ -236,3 +236,24 @@ def test_ten_thousand_files_are_looked_at_once_each(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "realpath", counted)
     refuse_overlap(str(tmp_path / "out"), "input", map(str, paths))
     assert len(followed) < 10
+
+
+@pytest.mark.parametrize(
+    ("spellings", "others"),
+    [
+        (
+            ["in/a.parquet", "link/a.parquet", "file", "file:{here}/in/./a.parquet"],
+            ["in", "in/b.parquet", "s3:{here}/in/a.parquet"],
+        ),
+        (
+            ["s3://bucket/x/a", "s3a://bucket/x/a", "S3N://bucket//y/../x/a"],
+            ["s3://bucket/x/b", "s3://other/x/a", "gs://bucket/x/a", "{here}/bucket/x/a"],
+        ),
+        (["hdfs://node:8020/x", "hdfs:/x"], ["hdfs:/y", "/x"]),
+    ],
+)
+def test_a_file_is_known_by_any_spelling(data, spellings, others):
+    """Spellings of one file are one place, and those of other files are other places."""
+    places = {place_of(path.format(here=data)) for path in spellings}
+    assert len(places) == 1
+    assert places.isdisjoint(place_of(path.format(here=data)) for path in others)
