@@ -40,21 +40,21 @@ def test_exactly_the_bad_rows_are_aside(job, bad):
     assert (job.output / "_quarantine").exists() == bool(bad)
 
 
-def test_one_bad_row_of_a_million(job, conf):
+@pytest.mark.parametrize(("engine", "batch"), [("arrow", 65_536), ("spark", 10_000)])
+def test_one_bad_row_of_a_million(job, conf, engine, batch):
     """It alone is aside, and finding it takes two calls for each halving of its batch."""
     conf("spark.sql.execution.arrow.maxRecordsPerBatch", "10000")
     rows, bad = 1_000_000, 654_321
     job.write("a.parquet", range(rows), bad=[bad])
-    job.run(extra_env=job.calls(), **ASIDE)
+    job.run(extra_env=job.calls(), engine=engine, **ASIDE)
     assert [row["rid"] for row in job.quarantine()] == [bad]
     table = pq.read_table(job.output, columns=["rid", "prediction"]).sort_by("rid")
     rids = np.delete(np.arange(rows), bad)
     assert np.array_equal(table["rid"].to_numpy(), rids)
     assert np.array_equal(table["prediction"].to_numpy(), rids * 10 + 1)
     calls = len((job.folder / "calls").read_text().splitlines())
-    batches = rows // 10_000
     # Row groups of a thousand rows fill batches; a task may have one more, of what is left.
-    assert batches <= calls <= batches + 10 + 2 * math.ceil(math.log2(10_000)) + 1
+    assert rows / batch <= calls <= rows / batch + 10 + 2 * math.ceil(math.log2(batch)) + 1
 
 
 @pytest.mark.parametrize("batch_size", [None, 1])
