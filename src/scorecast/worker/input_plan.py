@@ -48,10 +48,13 @@ class InputPlan:
         form: ``frame`` for a pandas DataFrame, ``tensor`` for one numpy array, ``named_tensors``
             for a dict of them.
         columns: The columns used, in the order of the signature.
+        packed: Whether they come as one column of arrays, the values of a row in this order; all
+            are floats of one type, and their source is that column.
     """
 
     form: Form
     columns: tuple[InputColumn, ...]
+    packed: bool = False
 
     def all_nullable(self) -> InputPlan:
         """Give the same plan with every column nullable."""

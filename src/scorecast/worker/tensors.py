@@ -36,6 +36,8 @@ def to_tensor(arrays: Sequence[pa.Array], columns: Sequence[InputColumn]) -> NDA
     if len(arrays) == 1:
         flat, widths = _flatten(arrays[0], columns[0])
         values = _values(flat, declared, columns[0], rows)
+        # A model may write into it, so it is never the memory of the batch.
+        values = values if values.flags.writeable else values.copy()
     else:
         widths = (len(arrays),)
         parts = [
@@ -55,16 +57,23 @@ def _flatten(array: pa.Array, column: InputColumn) -> tuple[pa.Array, tuple[int,
                 "a list in every row. Fill or filter the nulls."
             )
             raise InputMismatchError(message)
-        lengths = pc.unique(pc.list_value_length(array))
-        if len(lengths) > 1:
-            message = (
-                f'Column "{column.name}" has lists of {len(lengths)} different lengths in this '
-                f"batch; the {column.declared} needs the same length in every row."
-            )
-            raise InputMismatchError(message)
-        widths.append(lengths[0].as_py() if len(lengths) else 0)
+        widths.append(_width(array, column))
         array = array.flatten()
     return array, tuple(widths)
+
+
+def _width(array: pa.Array, column: InputColumn) -> int:
+    """Give the length that all lists have."""
+    if pa.types.is_fixed_size_list(array.type):
+        return int(array.type.list_size) if len(array) else 0
+    lengths = pc.unique(pc.list_value_length(array))
+    if len(lengths) > 1:
+        message = (
+            f'Column "{column.name}" has lists of {len(lengths)} different lengths in this '
+            f"batch; the {column.declared} needs the same length in every row."
+        )
+        raise InputMismatchError(message)
+    return int(lengths[0].as_py()) if len(lengths) else 0
 
 
 def _values(array: pa.Array, declared: Tensor, column: InputColumn, rows: int) -> NDArray:
@@ -94,8 +103,9 @@ def _numpy(array: pa.Array, dtype: np.dtype[Any]) -> NDArray:
     elif dtype.kind == "f" and pa.types.is_integer(array.type):
         array = cast_exactly(array, pa.float64() if dtype == np.float64 else pa.float32())
     values: NDArray = array.to_numpy(zero_copy_only=False)
+    if values.dtype == dtype:
+        return values
     with np.errstate(over="ignore"):
-        # A copy, since a model may write into it.
         converted = values.astype(dtype)
     if dtype.kind == "f":
         overflowed = np.isinf(converted) & ~np.isinf(values)

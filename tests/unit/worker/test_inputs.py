@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -308,6 +309,90 @@ def test_a_frame_of_floats_is_one_block_with_the_values_of_its_columns(declared:
     values = frame.to_numpy(copy=False)
     assert values.flags.f_contiguous
     assert np.shares_memory(values, frame["a"].to_numpy(copy=False))
+
+
+@pytest.mark.parametrize("declared", ["integer", "long"])
+def test_required_integers_are_one_block_too(declared: str) -> None:
+    """Integers that cannot be missing share one block; a null in any of them is an error."""
+    columns = {"a": pa.array([1, -2], pa.int8()), "b": pa.array([3, 4], pa.int32())}
+    batch = pa.RecordBatch.from_pydict(columns)
+    specs = tuple(Spec(Scalar(declared), name) for name in "ba")  # type: ignore[arg-type]
+    plan = plan_by_name(Signature(specs), batch.schema)
+
+    frame = to_model_input(batch, plan)
+
+    assert isinstance(frame, pd.DataFrame)
+    one_by_one = {n: given_to_model(batch[n], declared) for n in "ba"}
+    pd.testing.assert_frame_equal(frame, pd.DataFrame(one_by_one), check_exact=True)
+    assert np.shares_memory(frame.to_numpy(copy=False), frame["a"].to_numpy(copy=False))
+    with pytest.raises(InputMismatchError, match=r'"b" holds 1 nulls .* the first in row 1'):
+        to_model_input(batch.set_column(1, "b", pa.array([3, None], pa.int32())), plan)
+
+
+def packed(columns: dict[str, pa.Array], kind: pa.DataType) -> pa.RecordBatch:
+    """The same columns as one of arrays, made row by row."""
+    rows = list(zip(*(column.to_pylist() for column in columns.values()), strict=True))
+    return pa.RecordBatch.from_pydict({"all": pa.array(rows, pa.list_(kind))})
+
+
+@pytest.mark.parametrize(("declared", "kind"), [("double", pa.float64()), ("float", pa.float32())])
+@pytest.mark.parametrize("rows", [0, 1, 255, 256, 700])
+def test_packed_columns_are_the_same_frame(declared: Any, kind: pa.DataType, rows: int) -> None:
+    """Columns that come as one of arrays reach the model as if they had come on their own."""
+    rng = np.random.default_rng(rows)
+    columns = {
+        name: pa.array(rng.normal(size=rows), mask=rng.random(rows) < share).cast(kind)
+        for name, share in (("a", 0), ("b", 0.3), ("c", 1))
+    }
+    apart = pa.RecordBatch.from_pydict(columns)
+    plan = plan_by_name(
+        Signature(tuple(Spec(Scalar(declared), name) for name in columns)), apart.schema
+    )
+    inputs = tuple(replace(column, source=0) for column in plan.columns)
+    together = replace(plan, columns=inputs, packed=True)
+    batch = packed(columns, kind)
+
+    for part, same in ((batch, apart), (batch[rows // 3 :], apart[rows // 3 :])):
+        frame, expected = to_model_input(part, together), to_model_input(same, plan)
+        assert isinstance(frame, pd.DataFrame)
+        assert isinstance(expected, pd.DataFrame)
+        pd.testing.assert_frame_equal(frame, expected, check_exact=True)
+        # The order in memory decides about the last digits of what a model computes.
+        assert frame.to_numpy(copy=False).strides == expected.to_numpy(copy=False).strides
+
+
+def test_labels_that_a_model_changes_are_its_own() -> None:
+    """The next batch has the labels of the plan, whatever a model does to those that it got."""
+    batch = pa.RecordBatch.from_pydict({"a": [1.0], "b": [2.0]})
+    plan = plan_by_name(Signature(), batch.schema)
+    first = to_model_input(batch, plan)
+    assert isinstance(first, pd.DataFrame)
+
+    first.columns.name = "features"
+    first.columns = ["x", "y"]
+
+    second = to_model_input(batch, plan)
+    assert isinstance(second, pd.DataFrame)
+    pd.testing.assert_frame_equal(second, batch.to_pandas())
+    assert second.columns.name is None
+
+
+def test_a_model_may_write_into_a_block() -> None:
+    """A model that changes many columns in place works, and the batch stays as it is."""
+    columns = {name: pa.array([1.0, 2.0]) for name in "ab"}
+    lists = packed(columns, pa.float64())
+    apart = pa.RecordBatch.from_pydict(columns)
+    plan = plan_by_name(Signature(), apart.schema)
+    inputs = tuple(replace(column, source=0) for column in plan.columns)
+    for batch, how in ((apart, plan), (lists, replace(plan, columns=inputs, packed=True))):
+        before = batch.to_pylist()
+        frame = to_model_input(batch, how)
+        assert isinstance(frame, pd.DataFrame)
+
+        frame.iloc[:, :] = 0.0
+
+        assert frame.to_numpy().tolist() == [[0, 0], [0, 0]]
+        assert batch.to_pylist() == before
 
 
 @pytest.mark.parametrize(

@@ -209,13 +209,32 @@ def test_values_of_another_kind_are_refused_before_any_row(column: pa.Array, dty
         tensor(column, dtype, -1, 1)
 
 
-def test_a_model_may_write_into_its_tensor() -> None:
+@pytest.mark.parametrize(
+    "columns",
+    [
+        pa.array([1.0, 2.0]),
+        pa.array([[1.0], [2.0]]),
+        pa.array([[1.0], [2.0]], pa.list_(pa.float64(), 1)),
+        pa.array([1, 2]),
+        (pa.array([1.0, 2.0]), pa.array([3.0, 4.0])),
+    ],
+    ids=str,
+)
+def test_a_model_may_write_into_its_tensor(columns: Any) -> None:
     """The array is the model's own: writing into it leaves the batch as it was."""
-    column = pa.array([1.0, 2.0])
+    arrays = columns if isinstance(columns, tuple) else (columns,)
+    before = [array.to_pylist() for array in arrays]
+    width = len(arrays)
 
-    tensor(column, "float64", -1)[:] = 0
+    made = tensor(columns, "float64", *((-1, width) if width > 1 else (-1,) * _axes(arrays[0])))
+    made[:] = 0
 
-    assert column.to_pylist() == [1.0, 2.0]
+    assert not made.any()
+    assert [array.to_pylist() for array in arrays] == before
+
+
+def _axes(array: pa.Array) -> int:
+    return 2 if pa.types.is_nested(array.type) else 1
 
 
 def test_no_rows_have_the_declared_shape() -> None:
