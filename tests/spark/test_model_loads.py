@@ -88,6 +88,22 @@ def test_the_same_files_are_the_same_model(spark, gained, adder, tmp_path):
     assert max(gained()) == 1
 
 
+def test_files_that_changed_are_shipped_again(spark, tmp_path):
+    """A model saved in the place of another is used by the next call, and by none before it."""
+
+    def save(number: int):
+        return scorecast.save_model(
+            lambda data: data["id"] + number, tmp_path / "m", signature=Signature(inputs=(ID,))
+        )
+
+    old = scorecast.spark_udf(spark, save(40_011), "long")
+    same = scorecast.spark_udf(spark, tmp_path / "m", "long")
+    shutil.rmtree(tmp_path / "m")
+    new = scorecast.spark_udf(spark, save(40_012), "long")
+    columns = [udf("id") for udf in (old, same, new)]
+    assert spark.range(1).select(*columns).first()[:] == (40_011, 40_011, 40_012)
+
+
 def test_ten_different_actions_are_one_load(spark, people_df, people, gained, adder, tmp_path):
     """Whatever a query does beside the prediction, a worker loads the model once."""
     udf = scorecast.spark_udf(spark, adder(40_004), "long")

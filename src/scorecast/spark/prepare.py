@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from scorecast.models.load import flavor_of
 from scorecast.models.params import complete_params
 from scorecast.models.requirements import differing_requirements
 from scorecast.spark.preflight import check_workers, preflight_enabled
+from scorecast.spark.shipped import SHIPPED, owner_of
 from scorecast.spark.shipping import ship_model
 from scorecast.spark.types import from_arrow, parse_result_type
 from scorecast.worker.handle import ModelHandle
@@ -61,7 +62,7 @@ class CheckedModel:
         return st.StructType([st.StructField("result", self.result_type), error])
 
     def ship(self, spark: SparkSession, *, preflight: bool) -> ModelHandle:
-        """Check the workers, then give the model to the session.
+        """Check the workers, then give the model to the session unless it has these very files.
 
         Raises:
             WorkerEnvironmentError: Workers lack a package or have another version.
@@ -69,7 +70,13 @@ class CheckedModel:
         if preflight and preflight_enabled(os.environ):
             flavor = flavor_of(self.resolved.info)
             check_workers(spark, flavor.packages, extra=flavor.extra)
-        return ship_model(spark, self.resolved, self.config)
+        handle = SHIPPED.get(
+            owner_of(spark),
+            self.resolved.digest,
+            lambda: ship_model(spark, self.resolved, self.config),
+        )
+        # What was declared for the same files under another URI, and another configuration.
+        return replace(handle, info=self.resolved.info, config=dict(self.config))
 
 
 def check_model(  # noqa: PLR0913 - what the fronts share
