@@ -38,6 +38,41 @@ def test_equals_the_model_on_the_driver(people, people_df, proba_model, interfac
     pd.testing.assert_frame_equal(got[list(people.columns)], people, check_dtype=False)
 
 
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory):
+    """Save a linear model of 20 doubles; give it with rows to predict on, some values missing."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame(rng.normal(size=(300, 20)), columns=[f"x.{i}" for i in range(20)])
+    rows[rng.random(rows.shape) < 0.1] = np.nan
+    model = make_pipeline(SimpleImputer(), LinearRegression()).fit(rows, rng.normal(size=300))
+    signature = scorecast.infer_signature(rows, model.predict(rows))
+    path = scorecast.save_model(model, tmp_path_factory.mktemp("linear") / "m", signature=signature)
+    return path, rows.assign(id=range(300))
+
+
+@pytest.mark.parametrize("keep", ["none", ["id"], ["id", "x.3"], "all"])
+def test_doubles_give_the_same_to_the_last_bit_however_they_are_sent(spark, linear, keep):
+    """Neither what is kept nor the interface changes a prediction; NULL is NaN to the model."""
+    path, rows = linear
+    df = spark.createDataFrame(rows).coalesce(1)
+    numbers = [F.col(f"`{name}`") for name in rows.columns[:-1]]
+    nulls = (F.when(~F.isnan(x), x).alias(n) for x, n in zip(numbers, rows.columns, strict=False))
+    df = df.select("id", *nulls)
+    got = scorecast.predict_frame(df, path, keep=keep).toPandas()
+    kept = df.columns if keep == "all" else [] if keep == "none" else keep
+    assert list(got.columns) == [*kept, "prediction"]
+    # The session has batches of 64 rows, and a model may compute other last digits for others.
+    model = scorecast.load_model(path)
+    expected = [model.predict(rows[i : i + 64]) for i in range(0, len(rows), 64)]
+    assert got["prediction"].to_numpy().tobytes() == np.concatenate(expected).tobytes()
+    if "id" in kept:
+        assert got["id"].tolist() == rows["id"].tolist()
+
+
 def test_keep_and_output_column(people_df, churn_model):
     """Only the kept columns are in the result, and the prediction is called as asked."""
     kept = scorecast.predict_frame(people_df, churn_model, keep=["id", "plan"], output_column="p")

@@ -18,6 +18,7 @@ from scorecast.local.names import (
     unknown_names,
 )
 from scorecast.spark.column_function import column_function, column_of
+from scorecast.spark.packed import can_pack, pack, packed_plan
 from scorecast.spark.prepare import CheckedModel, check_model
 from scorecast.spark.types import is_variant, result_to_arrow, to_arrow
 from scorecast.spark.variants import has_variant, parsed, text_type
@@ -198,7 +199,13 @@ def apply_plan(
     if interface == "column" or (interface == "auto" and plan.stays):
         predicted = _add_column(df, plan, handle)
     else:
-        selected = _select_columns(df, plan)
+        kept = len(plan.schema.names) - 1
+        kinds = [df.schema[plan.columns[c.source]].dataType for c in plan.inputs.columns]
+        if interface != "pandas" and can_pack(plan.inputs, kinds, kept):
+            selected = pack(df, plan.inputs, plan.columns, kept)
+            plan = replace(plan, inputs=packed_plan(plan.inputs, kept))
+        else:
+            selected = _select_columns(df, plan)
         predicted = _map_batches(selected, plan, handle, pandas=interface == "pandas")
     output = plan.schema.fields[-1]
     if not has_variant(output.dataType):
@@ -215,7 +222,7 @@ def _select_columns(df: DataFrame, plan: FramePlan) -> DataFrame:
 
 
 def _map_batches(df: DataFrame, plan: FramePlan, handle: ModelHandle, *, pandas: bool) -> DataFrame:
-    """Predict on a data frame of exactly the columns that `_select_columns` gives."""
+    """Predict on a data frame of exactly the columns that the plan takes, in its order."""
     zone = plan.model.time_zone
     result = result_to_arrow(plan.model.result_type, zone)
     predict = PredictPlan(handle, plan.inputs, result, plan.model.params, plan.model.options)
