@@ -1,9 +1,11 @@
 """What all tests share: versions in the header, a quiet environment, and small real models."""
 
+import atexit
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -13,6 +15,10 @@ import pytest
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["PYSPARK_PYTHON"] = sys.executable
+# Workers keep models in a directory of this run, not in that of the user.
+_CACHE = tempfile.TemporaryDirectory(prefix="scorecast-tests-")
+os.environ["SCORECAST_CACHE_DIR"] = _CACHE.name
+atexit.register(_CACHE.cleanup)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

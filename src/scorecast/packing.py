@@ -11,15 +11,12 @@ files always give the same bytes.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import os
-import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -69,56 +66,32 @@ def pack(directory: Path) -> PackedModel:
     return PackedModel(buffer.getvalue(), digest)
 
 
-def unpack_once(root: Path, digest: str, read: Callable[[], bytes]) -> Path:
-    """Give a directory below `root` with the files of `digest`, unpacking them if need be.
+def unpack(packed: bytes, directory: Path, digest: str) -> None:
+    """Unpack a model into `directory`, which must not exist, and check its files.
 
-    Runs on workers, once per process and model. All processes of a machine that share `root` share
-    one copy: the first to come unpacks while the others wait, and `read` is called by that one
-    only. The digest of the files is checked every time, before anything in them is used.
+    What is there after an error is not to be used.
 
     Args:
-        root: Directory that belongs to this user alone; made if it is missing.
-        digest: The digest that the files must have.
-        read: Gives the archive.
+        packed: The archive.
+        directory: The files go there.
+        digest: The digest that they must have.
 
     Raises:
-        DigestMismatchError: The files are not the ones that were packed. Those of a damaged
-            archive are gone again, so that the next call reads it anew.
-        ShippingError: The files cannot be written.
+        DigestMismatchError: The archive is damaged, or holds another model.
+        ShippingError: The files cannot be written; the cause is the `OSError`.
     """
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = root / digest.replace(":", "-")
-    with _locked(directory.with_suffix(".lock")):
-        if not directory.exists():
-            _unpack(read(), directory, digest)
-            return directory
+    _extract(packed, directory)
     if (found := tree_digest(directory)) != digest:
         message = (
-            f'The model in "{directory}" has the digest {found}, expected {digest}: its files '
-            "were changed on this worker after they arrived. Nothing was loaded. Remove the "
-            "directory and run again."
+            f"The packed model has the digest {found}, expected {digest}: it was changed or "
+            "damaged on the way to this worker. Nothing was loaded. Run again."
         )
         raise DigestMismatchError(message)
-    return directory
-
-
-def _unpack(data: bytes, directory: Path, digest: str) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=".unpack-", dir=directory.parent))
-    try:
-        _extract(data, temporary)
-        if (found := tree_digest(temporary)) != digest:
-            message = (
-                f"The packed model has the digest {found}, expected {digest}: it was changed or "
-                "damaged on the way to this worker. Nothing was loaded. Run again."
-            )
-            raise DigestMismatchError(message)
-        temporary.rename(directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _extract(data: bytes, target: Path) -> None:
     try:
+        target.mkdir(mode=0o700)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for entry in archive.infolist():
                 _check_member(entry.filename)
@@ -148,7 +121,7 @@ def _digest(directory: Path, archive: zipfile.ZipFile | None) -> str:
     """Digest the files in `directory`, and add them to `archive` on the way."""
     total = hashlib.sha256()
     try:
-        for relative, path in _entries(directory):
+        for relative, path in model_entries(directory):
             if path.is_dir():
                 total.update(f"-  0  {relative}/\n".encode())
                 if archive is not None:
@@ -183,8 +156,15 @@ def _copy(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
     return hashed.hexdigest(), size
 
 
-def _entries(directory: Path) -> Iterator[tuple[str, Path]]:
-    """Give relative path and path of every file and empty directory, sorted by relative path."""
+def model_entries(directory: Path) -> Iterator[tuple[str, Path]]:
+    """Give relative path and path of every file and empty directory, sorted by relative path.
+
+    These are what the digest is about.
+
+    Raises:
+        ShippingError: A file cannot be packed, or a link leads out of the directory.
+        OSError: A directory cannot be read.
+    """
     root = directory.resolve()
     found: list[tuple[str, Path]] = []
     for folder, folders, files in os.walk(root, onerror=_raise, followlinks=True):
@@ -231,13 +211,3 @@ def _is_text(name: str) -> bool:
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-@contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

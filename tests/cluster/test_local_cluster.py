@@ -1,4 +1,4 @@
-"""Executors in processes of their own: the model is shipped, unpacked once and loaded once."""
+"""Executors in processes of their own: the model is shipped, unpacked once, loaded once."""
 
 import json
 
@@ -7,14 +7,16 @@ import pytest
 import scorecast
 
 CODE = """
-import json, sys, warnings
+import json, sys, tempfile, warnings
 warnings.simplefilter("ignore")
 from scorecast.spark.session import start_session
 import scorecast
 model, people, configured = sys.argv[1:]
+cache = tempfile.mkdtemp()
 spark = start_session(
     master="local-cluster[2,1,1024]",
-    conf={"spark.ui.enabled": "false", "spark.sql.execution.arrow.maxRecordsPerBatch": "32"},
+    conf={"spark.ui.enabled": "false", "spark.sql.execution.arrow.maxRecordsPerBatch": "32",
+          "spark.executorEnv.SCORECAST_CACHE_DIR": cache},
 ).spark
 df = spark.read.parquet(people).repartition(6)
 
@@ -25,8 +27,8 @@ def probe(batches):
     from pyspark import SparkFiles
     from scorecast.worker.cache import MODELS
     for batch in batches:
-        folder = pathlib.Path(SparkFiles.getRootDirectory()).absolute() / "scorecast-models"
-        copies = len([p for p in folder.glob("sha256-*") if p.is_dir()])
+        folder = pathlib.Path(SparkFiles.getRootDirectory()).absolute()
+        copies = len([p for p in pathlib.Path(cache).glob("*/sha256-*") if p.is_dir()])
         yield pa.RecordBatch.from_pydict({"worker": [f"{folder}"], "pid": [os.getpid()],
                                           "loads": [MODELS.stats().loads], "copies": [copies]})
 
@@ -103,7 +105,7 @@ def test_there_are_two_executors(answers):
     assert len({seen["worker"] for seen in answers["seen"]}) == 2
 
 
-def test_one_load_per_worker_and_one_copy_per_executor(answers):
+def test_one_load_per_worker_and_one_copy_per_machine(answers):
     """Two functions, a frame and ten actions: one load in each worker, one copy on disk."""
     loads = {(seen["worker"], seen["pid"]): seen["loads"] for seen in answers["seen"]}
     assert max(loads.values()) == 1

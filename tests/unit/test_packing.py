@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-import multiprocessing
 import os
-import shutil
-import stat
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scorecast.errors import DigestMismatchError, ShippingError
-from scorecast.packing import PackedModel, pack, tree_digest, unpack_once
+from scorecast.packing import pack, tree_digest, unpack
 
 FILES = {
     "MLmodel": b"flavors: {}\n",
@@ -52,11 +49,6 @@ def zipped(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
-
-
-def never() -> bytes:
-    """Fail: there is nothing to read."""
-    pytest.fail("the archive was read again")
 
 
 def test_the_same_files_give_the_same_bytes_wherever_they_are(tmp_path: Path) -> None:
@@ -161,9 +153,9 @@ def test_what_is_unpacked_is_what_was_packed(
     (place / "model").mkdir()
     packed = pack(write_tree(place / "model", files))
 
-    directory = unpack_once(place / "root", packed.digest, lambda: packed.data)
+    unpack(packed.data, place / "copy", packed.digest)
 
-    assert contents(directory) == contents(place / "model")
+    assert contents(place / "copy") == contents(place / "model")
 
 
 def test_empty_directories_and_nested_names_survive(tmp_path: Path) -> None:
@@ -171,55 +163,26 @@ def test_empty_directories_and_nested_names_survive(tmp_path: Path) -> None:
     model = write_tree(tmp_path / "model", empty=("hollow/er", "ordner/für"))
     packed = pack(model)
 
-    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+    directory = tmp_path / "copy"
+    unpack(packed.data, directory, packed.digest)
 
     assert contents(directory) == contents(model)
 
 
-def test_the_archive_is_read_once_and_only_this_user_sees_the_files(tmp_path: Path) -> None:
-    """The second call on a machine reads nothing, and others cannot look into the copy."""
-    packed = pack(write_tree(tmp_path / "model"))
-    root = tmp_path / "a" / "root"
-
-    first = unpack_once(root, packed.digest, lambda: packed.data)
-
-    assert unpack_once(root, packed.digest, never) == first
-    assert stat.S_IMODE(root.stat().st_mode) == 0o700
-    assert stat.S_IMODE(first.stat().st_mode) == 0o700
-
-
-def test_files_changed_after_unpacking_are_refused(tmp_path: Path) -> None:
-    """A worker does not load a copy that somebody wrote into, and says which directory it is."""
-    packed = pack(write_tree(tmp_path / "model"))
-    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
-    (directory / "model.pkl").write_bytes(b"evil")
-
-    with pytest.raises(DigestMismatchError) as caught:
-        unpack_once(tmp_path / "root", packed.digest, never)
-
-    assert str(directory) in str(caught.value)
-    assert packed.digest in str(caught.value)
-
-
-def test_an_archive_of_other_files_is_refused_and_the_next_one_taken(tmp_path: Path) -> None:
-    """Bytes that are another model are not kept: a retry with the right ones succeeds."""
+def test_an_archive_of_other_files_is_refused(tmp_path: Path) -> None:
+    """Bytes that are another model are told from those that were packed."""
     packed = pack(write_tree(tmp_path / "model"))
     other = zipped({"MLmodel": b"other"})
 
     with pytest.raises(DigestMismatchError, match="was changed or damaged on the way"):
-        unpack_once(tmp_path / "root", packed.digest, lambda: other)
-
-    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
-    assert contents(directory) == contents(tmp_path / "model")
+        unpack(other, tmp_path / "copy", packed.digest)
 
 
 @pytest.mark.parametrize("data", [b"", b"no zip at all", b"PK\x03\x04" + b"\0" * 40])
 def test_bytes_that_are_no_archive_are_refused(tmp_path: Path, data: bytes) -> None:
     """What is no zip gives an error about the model, not one of the zip library."""
     with pytest.raises(DigestMismatchError, match="damaged"):
-        unpack_once(tmp_path, "sha256:" + "0" * 64, lambda: data)
-
-    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
+        unpack(data, tmp_path / "copy", "sha256:" + "0" * 64)
 
 
 @given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
@@ -235,10 +198,10 @@ def test_damaged_archives_never_give_wrong_files(
     data[int(position * len(data))] ^= flip
 
     try:
-        directory = unpack_once(place / "root", packed.digest, lambda: bytes(data))
+        unpack(bytes(data), place / "copy", packed.digest)
     except ShippingError:
         return
-    assert contents(directory) == contents(model)
+    assert contents(place / "copy") == contents(model)
 
 
 @pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/../../evil", "code/../../../evil"])
@@ -247,7 +210,7 @@ def test_archives_cannot_write_outside(tmp_path: Path, name: str) -> None:
     data = zipped({"MLmodel": b"", name: b"evil"})
 
     with pytest.raises(ShippingError, match="leaves its directory"):
-        unpack_once(tmp_path / "a" / "root", "sha256:" + "0" * 64, lambda: data)
+        unpack(data, tmp_path / "copy", "sha256:" + "0" * 64)
 
     assert not list(tmp_path.rglob("evil"))
 
@@ -260,37 +223,7 @@ def test_archives_cannot_smuggle_bytecode_past_the_digest(tmp_path: Path) -> Non
     data = zipped({**files, "code/__pycache__/größe.cpython-311.pyc": b"evil"})
 
     with pytest.raises(DigestMismatchError, match="tampered"):
-        unpack_once(tmp_path / "root", packed.digest, lambda: data)
-
-
-def _unpack_and_note(root: Path, packed: PackedModel, reads: Path, start: Any) -> None:
-    def read() -> bytes:
-        (reads / f"{os.getpid()}").touch()
-        return packed.data
-
-    start.wait()
-    directory = unpack_once(root, packed.digest, read)
-    assert contents(directory)["MLmodel"] == FILES["MLmodel"]
-
-
-def test_processes_that_start_together_share_one_copy(tmp_path: Path) -> None:
-    """Of several workers that ask at once one unpacks, and all get the files."""
-    packed = pack(write_tree(tmp_path / "model", {**FILES, "big": os.urandom(1 << 20)}))
-    reads = tmp_path / "reads"
-    reads.mkdir()
-    context = multiprocessing.get_context("spawn")
-    start = context.Barrier(4)
-    arguments = (tmp_path / "root", packed, reads, start)
-    processes = [context.Process(target=_unpack_and_note, args=arguments) for _ in range(4)]
-
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-
-    assert [process.exitcode for process in processes] == [0] * 4
-    assert len(list(reads.iterdir())) == 1
-    assert sorted(path.suffix for path in (tmp_path / "root").iterdir()) == ["", ".lock"]
+        unpack(data, tmp_path / "copy", packed.digest)
 
 
 def test_links_inside_are_packed_as_what_they_point_to(tmp_path: Path) -> None:
@@ -300,7 +233,8 @@ def test_links_inside_are_packed_as_what_they_point_to(tmp_path: Path) -> None:
     (model / "code2").symlink_to("code")
     packed = pack(model)
 
-    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
+    directory = tmp_path / "copy"
+    unpack(packed.data, directory, packed.digest)
 
     assert contents(directory)["again.pkl"] == FILES["model.pkl"]
     assert contents(directory)["code2/größe.py"] == FILES["code/größe.py"]
@@ -374,13 +308,4 @@ def test_a_full_or_forbidden_disk_is_an_error_of_ours(tmp_path: Path) -> None:
     data = zipped({"a": b"", "a/b": b""})
 
     with pytest.raises(ShippingError, match=str(tmp_path)):
-        unpack_once(tmp_path, "sha256:" + "0" * 64, lambda: data)
-
-
-def test_a_copy_that_was_removed_is_unpacked_again(tmp_path: Path) -> None:
-    """The cure that the error names works: without the directory the next call unpacks anew."""
-    packed = pack(write_tree(tmp_path / "model"))
-    directory = unpack_once(tmp_path / "root", packed.digest, lambda: packed.data)
-    shutil.rmtree(directory)
-
-    assert unpack_once(tmp_path / "root", packed.digest, lambda: packed.data).is_dir()
+        unpack(data, tmp_path / "copy", "sha256:" + "0" * 64)

@@ -10,7 +10,7 @@ from typing import Any
 from scorecast.errors import ModelLoadError, ScorecastError, one_line
 from scorecast.models.code_path import CodeDirectory, WithCode
 from scorecast.models.flavors import flavor_for_loader
-from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor
+from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor, SharedObjects
 from scorecast.models.info import ModelInfo
 
 
@@ -24,7 +24,12 @@ def flavor_of(info: ModelInfo) -> Flavor:
 
 
 def load_predictor(
-    directory: Path, info: ModelInfo, model_config: Mapping[str, Any] | None = None
+    directory: Path,
+    info: ModelInfo,
+    model_config: Mapping[str, Any] | None = None,
+    *,
+    shared: SharedObjects | None = None,
+    threads: int | None = None,
 ) -> Predictor:
     """Load the model in `directory`, importing its code and its library.
 
@@ -35,6 +40,9 @@ def load_predictor(
         directory: Complete model directory.
         info: What its MLmodel file declares.
         model_config: Overrides single keys of the ``config`` stored with the model.
+        shared: Where its arrays are shared with other processes, which takes files that stay.
+        threads: How many threads the model may use, for libraries that take no number from the
+            environment; None for what each library thinks best.
 
     Raises:
         MissingExtraError: The flavor's library is not installed.
@@ -43,7 +51,8 @@ def load_predictor(
     """
     pyfunc = info.pyfunc
     flavor = flavor_of(info)
-    files = ModelFiles(directory, info, {**pyfunc.config, **(model_config or {})})
+    config = {**pyfunc.config, **(model_config or {})}
+    files = ModelFiles(directory, info, config, shared, threads)
     code = CodeDirectory(files.path(pyfunc.code)) if pyfunc.code else None
     if code is not None:
         code.use()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyspark import SparkFiles
+from pyspark import SparkFiles, TaskContext
 
 from scorecast.errors import DigestMismatchError
-from scorecast.packing import PackedModel, pack, unpack_once
+from scorecast.packing import PackedModel, pack
 from scorecast.spark.versions import is_connect
+from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.handle import ModelHandle, ModelSource
+from scorecast.worker.machine import cache_directory
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -21,30 +24,49 @@ if TYPE_CHECKING:
 
     from scorecast.local.model import ResolvedModel
 
-_FOLDER = "scorecast-models"
-
 
 @dataclass(frozen=True, slots=True)
 class BroadcastSource:
-    """Files of a model from a Spark broadcast, unpacked once per executor."""
+    """Files of a model from a Spark broadcast, unpacked once per machine."""
 
     broadcast: Broadcast[bytes]
 
-    def directory(self, digest: str) -> Path:
+    def open(self, digest: str) -> ModelCopy:
         """Give the unpacked files; only the worker that unpacks them reads the broadcast."""
-        return unpack_once(_root() / _FOLDER, digest, lambda: self.broadcast.value)
+        return open_copy(cache_directory(os.environ, _root()), digest, self._read)
+
+    def cpus(self) -> int | None:
+        """Give the processors of the task."""
+        return _task_cpus()
+
+    def _read(self) -> bytes:
+        """Read the broadcast, and let go of what Spark keeps of it as long as the worker lives.
+
+        With ``spark.io.encryption.enabled`` Spark has read it before, in every worker.
+        """
+        before = set(vars(self.broadcast))
+        packed = self.broadcast.value
+        for name in set(vars(self.broadcast)) - before:
+            delattr(self.broadcast, name)
+        return packed
 
 
 @dataclass(frozen=True, slots=True)
 class ArtifactSource:
-    """Files of a model from a file artifact of Spark Connect, unpacked once per session."""
+    """Files of a model from a file artifact of Spark Connect, unpacked once per machine."""
 
     file_name: str
 
-    def directory(self, digest: str) -> Path:
+    def open(self, digest: str) -> ModelCopy:
         """Give the unpacked files."""
         root = _root()
-        return unpack_once(root / _FOLDER, digest, (root / self.file_name).read_bytes)
+        return open_copy(
+            cache_directory(os.environ, root), digest, (root / self.file_name).read_bytes
+        )
+
+    def cpus(self) -> int | None:
+        """Give the processors of the task."""
+        return _task_cpus()
 
 
 def _root() -> Path:
@@ -54,6 +76,12 @@ def _root() -> Path:
     which Spark names ``.``; a model may change the working directory later.
     """
     return Path(SparkFiles.getRootDirectory()).absolute()
+
+
+def _task_cpus() -> int | None:
+    """Give the processors of the task that runs here, at least one."""
+    context = TaskContext.get()
+    return None if context is None else context.cpus()
 
 
 def ship_model(

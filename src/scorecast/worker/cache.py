@@ -2,9 +2,10 @@
 
 Works as long as Spark reuses its Python workers. It is useless with
 ``spark.python.worker.reuse=false``, and a worker that Spark ends (idle for more than a minute, or
-beyond ``spark.python.factory.idleWorkerMaxPoolSize``) loads again in the next one. Each worker
-holds its own copy of a model, so memory outside the JVM grows with cores times model size; on a
-cluster leave room for it with ``spark.executor.memoryOverhead``.
+beyond ``spark.python.factory.idleWorkerMaxPoolSize``) loads again in the next one. What workers of
+a machine share of a model is said in `mapped`; what they do not share is there once per worker, so
+memory outside the JVM grows with cores times that; on a cluster leave room for it with
+``spark.executor.memoryOverhead``.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import RLock
-
-from scorecast.models.flavors.base import Predictor
+from typing import Any, Generic, TypeVar
 
 CAPACITY_VARIABLE = "SCORECAST_MODEL_CACHE_SIZE"
 _DEFAULT_CAPACITY = 4
@@ -31,7 +31,10 @@ class CacheStats:
     models: int
 
 
-class ModelCache:
+T = TypeVar("T")
+
+
+class ModelCache(Generic[T]):
     """Least-recently-used cache of loaded models, safe for threads.
 
     One lock is held while a model loads: two threads that ask for one model get one load.
@@ -39,13 +42,13 @@ class ModelCache:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = max(1, capacity)
-        self._models: OrderedDict[str, Predictor] = OrderedDict()
+        self._models: OrderedDict[str, T] = OrderedDict()
         self._lock = RLock()
         self._loads = 0
         self._hits = 0
         self._evictions = 0
 
-    def get(self, key: str, load: Callable[[], Predictor]) -> Predictor:
+    def get(self, key: str, load: Callable[[], T]) -> T:
         """Give the model of `key`, calling `load` only if it is not here.
 
         Room is made first, so that memory never holds one model more than the capacity: a `load`
@@ -74,5 +77,5 @@ def _capacity(text: str | None) -> int:
     return int(text) if text and text.isdecimal() else _DEFAULT_CAPACITY
 
 
-MODELS = ModelCache(_capacity(os.environ.get(CAPACITY_VARIABLE)))
+MODELS: ModelCache[Any] = ModelCache(_capacity(os.environ.get(CAPACITY_VARIABLE)))
 """The models of this process: the only mutable state of the package."""

@@ -6,17 +6,15 @@ with its predictions. Batches and predictions are Arrow streams. Any answer may 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import pyarrow as pa
 
@@ -26,8 +24,11 @@ from scorecast.errors import (
     WorkerDiedError,
     WorkerEnvironmentError,
 )
-from scorecast.worker.handle import DirectorySource
+from scorecast.worker.copies import ModelCopy
 from scorecast.worker.predict import PredictPlan
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 _STDERR = 2
 _SECONDS_TO_END = 5.0
@@ -68,7 +69,7 @@ class Child:
         """
         self._plan = plan
         self._timeout = timeout
-        self._shipped: PredictPlan | None = None
+        self._shipped: tuple[PredictPlan, ModelCopy] | None = None
         self._running: _Running | None = None
         self._has_died = False
 
@@ -131,11 +132,12 @@ class Child:
                 return running
             self._reap(0)  # it died after its last answer: no batch is to blame
         if self._shipped is None:
-            self._shipped = _with_directory(self._plan)
+            handle, copy = self._plan.handle.held()
+            self._shipped = replace(self._plan, handle=handle), copy
         # One trace of native code is worth reading; the search for the row makes many more.
         running = self._running = _start(traces=not self._has_died)
         try:
-            running.connection.send(self._shipped)
+            running.connection.send(self._shipped[0])
             answer = running.receive()
         except (EOFError, OSError) as error:
             # No row is to blame, so this is no error of prediction.
@@ -211,13 +213,9 @@ def _checked(answer: Answer) -> bytes:
     return answer
 
 
-def _with_directory(plan: PredictPlan) -> PredictPlan:
-    """Give a plan that needs no Spark to find the model."""
-    directory = plan.handle.source.directory(plan.handle.digest)
-    return replace(plan, handle=replace(plan.handle, source=DirectorySource(directory)))
-
-
 def _start(*, traces: bool) -> _Running:
+    import multiprocessing  # which costs a worker that starts no child more than all of this
+
     ours, theirs = multiprocessing.Pipe()
     with theirs:
         arguments = (str(theirs.fileno()), str(os.getpid()), str(int(traces)))

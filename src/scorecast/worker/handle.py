@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from scorecast.errors import InputMismatchError
+from scorecast.errors import InputMismatchError, ShippingError
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
 from scorecast.worker.cache import MODELS
+from scorecast.worker.copies import ModelCopy, open_copy
+from scorecast.worker.mapped import mapped_objects
+from scorecast.worker.threads import limit_threads
 
 
 class ModelSource(Protocol):
     """Where a process gets the files of a shipped model. Small, picklable."""
 
-    def directory(self, digest: str) -> Path:
-        """Give a local directory with the verified files of `digest`.
+    def open(self, digest: str) -> ModelCopy:
+        """Give the verified files of `digest` on this machine.
 
         Runs on a worker, once per process and model.
 
         Raises:
             DigestMismatchError: The files are not the ones that were packed.
+            ShippingError: They cannot be written here.
         """
+        ...
+
+    def cpus(self) -> int | None:
+        """Give how many processors the task has that runs here, or None where no task runs."""
         ...
 
 
@@ -36,10 +45,42 @@ class DirectorySource:
 
     path: Path
 
-    def directory(self, digest: str) -> Path:
+    def open(self, digest: str) -> ModelCopy:
         """Give the directory itself."""
         del digest
-        return self.path
+        return ModelCopy(self.path)
+
+    def cpus(self) -> int | None:
+        """Give None: no task of Spark runs here."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CopySource:
+    """A model that another process has opened in the cache of this machine, and holds open.
+
+    Attributes:
+        root: The cache directory.
+        task_cpus: Processors of the task that this process works for, or None.
+    """
+
+    root: Path
+    task_cpus: int | None = None
+
+    def open(self, digest: str) -> ModelCopy:
+        """Give the same files."""
+        return open_copy(self.root, digest, self._gone)
+
+    def cpus(self) -> int | None:
+        """Give the number of the other process."""
+        return self.task_cpus
+
+    def _gone(self) -> bytes:
+        message = (
+            f'The files of the model in "{self.root}" were changed or removed while it was in use. '
+            "Nothing was loaded. Run again."
+        )
+        raise ShippingError(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +119,37 @@ class ModelHandle:
             ModelLoadError: The files cannot be loaded here.
             MissingExtraError: The flavor's library is not installed here.
         """
-        return MODELS.get(
-            self.key(extra_env),
-            lambda: load_predictor(self.source.directory(self.digest), self.info, self.config),
+        key = self.key(extra_env)
+        opened: _OpenModel = MODELS.get(key, lambda: self._load(key))
+        return opened.predictor
+
+    def held(self) -> tuple[ModelHandle, ModelCopy]:
+        """Give a handle for another process of this machine, which needs no Spark to open it.
+
+        It holds as long as the copy that comes with it.
+        """
+        copy, cpus = self.source.open(self.digest), self.source.cpus()
+        source: ModelSource = DirectorySource(copy.directory)
+        if copy.root is not None:
+            source = CopySource(copy.root, cpus)
+        return replace(self, source=source), copy
+
+    def _load(self, key: str) -> _OpenModel:
+        threads = limit_threads(self.source.cpus(), os.environ)
+        copy = self.source.open(self.digest)
+        shared = mapped_objects(copy, key, os.environ)
+        predictor = load_predictor(
+            copy.directory, self.info, self.config, shared=shared, threads=threads
         )
+        return _OpenModel(predictor, copy)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenModel:
+    """A loaded model, and its files, which stay as long as it does."""
+
+    predictor: Predictor
+    copy: ModelCopy
 
 
 def _digest(values: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from scorecast.errors import (
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Spec
 from scorecast.worker.child import Child, from_stream, to_stream
+from scorecast.worker.copies import ModelCopy
 from scorecast.worker.input_plan import plan_by_name
 from scorecast.worker.isolate import isolate_rows
 from scorecast.worker.options import PredictOptions
@@ -166,9 +167,12 @@ class _OnlyHere:
         self.path = path
         self.asked = []
 
-    def directory(self, digest):
+    def open(self, digest):
         self.asked.append(digest)
-        return self.path
+        return ModelCopy(self.path)
+
+    def cpus(self):
+        return 1
 
     def __reduce__(self):
         raise TypeError
@@ -177,7 +181,7 @@ class _OnlyHere:
 def test_files_of_the_model_are_fetched_here_and_once(plan_of):
     """The process gets a directory, also the second one."""
     plan = plan_of(doubling(13, lambda: os._exit(3)))
-    source = _OnlyHere(plan.handle.source.directory(plan.handle.digest))
+    source = _OnlyHere(plan.handle.source.open(plan.handle.digest).directory)
     plan = replace(plan, handle=replace(plan.handle, source=source))
 
     with Child(plan, timeout=None) as child:
@@ -318,7 +322,7 @@ def test_a_crash_while_loading_once_more_is_no_matter_of_rows(plan_of, tmp_path)
 def test_a_model_that_cannot_be_loaded_is_that_error(plan_of):
     """With the same class and text as in this process."""
     plan = plan_of(process_ids)
-    (plan.handle.source.directory(plan.handle.digest) / "model.pkl").unlink()
+    (plan.handle.source.open(plan.handle.digest).directory / "model.pkl").unlink()
     with pytest.raises(ModelLoadError) as here:
         list(predict_batches([batch(1)], plan))
 

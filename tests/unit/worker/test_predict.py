@@ -95,7 +95,7 @@ def test_predictions_do_not_depend_on_how_rows_are_cut_into_batches(
 def test_batches_without_rows_do_not_open_the_model(handle: Handle, tmp_path: Path) -> None:
     """A task with nothing to predict loads nothing, and gives nothing of the right type."""
     broken = handle(len, [X])
-    (broken.source.directory(broken.digest) / "model.pkl").unlink()
+    (broken.source.open(broken.digest).directory / "model.pkl").unlink()
     before = MODELS.stats()
 
     ((_, predictions),) = predict_batches([batch()], plan_for(broken, result=pa.int32()))

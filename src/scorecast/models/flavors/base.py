@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from scorecast.errors import ModelLoadError, ModelSaveError
 from scorecast.models.info import ModelInfo
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Predictor(Protocol):
@@ -48,6 +51,23 @@ class PlainPredictor:
         return self.call(data)
 
 
+class SharedObjects(Protocol):
+    """Where processes of a machine that load one model share its arrays."""
+
+    def load(self, name: str, size: int, load: Callable[[], Any]) -> Any:
+        """Give the object that `load` gives, its arrays in shared memory where that pays.
+
+        Runs on a worker, once per process and file. The object is equal to that of `load`, and its
+        arrays are writable: what is written is seen by this process alone.
+
+        Args:
+            name: What tells the object from the others of the model.
+            size: Bytes of the file that it comes from.
+            load: Loads it as it stands.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
     """What a flavor is given to load from.
@@ -56,11 +76,23 @@ class ModelFiles:
         directory: The model directory, local, complete and verified.
         info: What its MLmodel file declares.
         config: ``model_config`` of the call merged over the one stored with the model.
+        shared: Where arrays are shared with other processes; None where the process loads a model
+            for itself, from files that may change or go once they are loaded.
+        threads: How many threads the model may use; None where nobody says.
     """
 
     directory: Path
     info: ModelInfo
     config: Mapping[str, Any] = field(default_factory=dict)
+    shared: SharedObjects | None = None
+    threads: int | None = None
+
+    def unpickled(self, file: Path, load: Callable[[], Any]) -> Any:
+        """Give what `load` makes of a file, with its arrays shared where that is possible."""
+        if self.shared is None:
+            return load()
+        name = file.relative_to(self.directory.resolve()).as_posix()
+        return self.shared.load(name, file.stat().st_size, load)
 
     def conf(self, flavor: str) -> Mapping[str, Any]:
         """Give the keys of one flavor in the MLmodel file; empty when it has none."""
@@ -163,6 +195,12 @@ class Flavor(Protocol):
         ...
 
 
+def is_frame(data: object) -> TypeGuard[pd.DataFrame]:
+    """Tell whether data is a DataFrame, without importing pandas for data that is none."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
 def class_from(model: object, package: str) -> bool:
     """Tell whether a class of `package` is among the bases of the object's class."""
     return any(base.__module__.partition(".")[0] == package for base in type(model).__mro__)
@@ -178,6 +216,9 @@ def incomplete(flavor: str, file: Path) -> ModelLoadError:
 
 def pinned(*distributions: str) -> tuple[str, ...]:
     """Give ``name==version`` for the distributions that are installed."""
+    # Loading a model, which imports this module too, needs no metadata of packages.
+    from importlib.metadata import PackageNotFoundError, version
+
     pins = []
     for name in distributions:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class CatBoostFlavor:
             raise ModelLoadError(message)
         model = getattr(catboost, kind)()
         model.load_model(str(file), conf.get("save_format") or "cbm")
-        return PlainPredictor(model.predict)
+        # CatBoost takes all processors otherwise, whatever the environment says.
+        threads = {} if files.threads is None else {"thread_count": files.threads}
+        return PlainPredictor(partial(model.predict, **threads))
 
     def recognises(self, model: object) -> bool:
         """Take CatBoost, its classifier, regressor and ranker, also classes derived from them."""

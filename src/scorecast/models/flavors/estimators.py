@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import cloudpickle
 
 from scorecast.errors import ModelLoadError, ModelSaveError, ScorecastError
 from scorecast.extras import require
@@ -42,7 +41,7 @@ def save_estimator(model: Any, directory: Path, chosen: str) -> tuple[Path, list
     try:
         if chosen == "skops":
             return file, _save_skops(model, file)
-        library: Any = cloudpickle if chosen == "cloudpickle" else pickle
+        library: Any = importlib.import_module(chosen)
         with file.open("wb") as stream:
             library.dump(model, stream, protocol=pickle.DEFAULT_PROTOCOL)
     except ScorecastError:

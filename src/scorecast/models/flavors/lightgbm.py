@@ -50,7 +50,8 @@ class LightGBMFlavor:
             _refuse_incomplete(file)
             return PlainPredictor(lightgbm.Booster(model_file=file).predict)
         require("sklearn", extra="sklearn", needed_for="a LightGBM estimator")
-        return PlainPredictor(load_estimator(file, conf).predict)
+        model = files.unpickled(file, lambda: load_estimator(file, conf))
+        return PlainPredictor(model.predict)
 
     def recognises(self, model: object) -> bool:
         """Take boosters and estimators, also classes derived from them."""

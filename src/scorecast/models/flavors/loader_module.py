@@ -22,6 +22,7 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     accepts_params,
 )
+from scorecast.models.flavors.shared_pickles import shared_pickles
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class LoaderModuleFlavor:
         loader = _import_loader(pyfunc.loader_module)
         path = str(files.path(pyfunc.data) if pyfunc.data else files.directory)
         arguments = (path, dict(files.config)) if files.config else (path,)
-        model = loader._load_pyfunc(*arguments)  # noqa: SLF001 - the name is the format's
+        with shared_pickles(files):
+            model = loader._load_pyfunc(*arguments)  # noqa: SLF001 - the name is the format's
         call = getattr(model, pyfunc.predict_fn, None)
         if call is None:
             message = (

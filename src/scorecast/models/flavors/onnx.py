@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from scorecast.errors import InputMismatchError, ModelSaveError
 from scorecast.extras import require
@@ -22,9 +21,13 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     choose_format,
     class_from,
+    is_frame,
     pinned,
     refuse_predict_fn,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CPU = "CPUExecutionProvider"
 # What MLflow writes when the caller says nothing, and assumes of models that say nothing.
@@ -52,7 +55,7 @@ class _OnnxPredictor:
         feed = {declared.name: _fit(array, declared) for declared, array in arrays}
         names = [output.name for output in self.session.get_outputs()]
         outputs = dict(zip(names, self.session.run(names, feed), strict=True))
-        return _as_frame(outputs) if isinstance(data, pd.DataFrame) else outputs
+        return _as_frame(outputs) if is_frame(data) else outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class OnnxFlavor:
         runtime = require("onnxruntime", extra=self.extra, needed_for='flavor "onnx"')
         conf = files.conf(self.name)
         file = str(files.path(files.info.pyfunc.data, conf.get("data"), "model.onnx"))
-        options = _session_options(runtime, conf.get("onnx_session_options") or {})
+        options = _session_options(runtime, conf.get("onnx_session_options") or {}, files.threads)
         providers = _usable(runtime, conf.get("providers"))
         try:
             return _OnnxPredictor(runtime.InferenceSession(file, options, providers))
@@ -128,8 +131,10 @@ def _usable(runtime: Any, declared: Any) -> list[Any]:
     ] or [_CPU]
 
 
-def _session_options(runtime: Any, declared: Mapping[str, Any]) -> Any:
+def _session_options(runtime: Any, declared: Mapping[str, Any], threads: int | None) -> Any:
     options = runtime.SessionOptions()
+    if threads is not None:  # ONNX Runtime takes all processors otherwise
+        options.intra_op_num_threads = options.inter_op_num_threads = threads
     for name in ("inter_op_num_threads", "intra_op_num_threads"):
         if declared.get(name):
             setattr(options, name, declared[name])
@@ -146,12 +151,12 @@ def _session_options(runtime: Any, declared: Mapping[str, Any]) -> Any:
 def _arrays(data: Any, inputs: Sequence[Any]) -> list[npt.NDArray[Any]]:
     """Give one array per input of the graph."""
     names = [i.name for i in inputs]
-    if len(inputs) == 1 and isinstance(data, pd.DataFrame):
+    if len(inputs) == 1 and is_frame(data):
         nested = data.shape[1] == 1 and _is_nested(data.iloc[:, 0])
         return [_column(data.iloc[:, 0]) if nested else data.to_numpy()]
     if isinstance(data, np.ndarray) and len(inputs) == 1:
         return [data]
-    if not isinstance(data, pd.DataFrame | Mapping):
+    if not (is_frame(data) or isinstance(data, Mapping)):
         message = (
             f"The ONNX model has the inputs {', '.join(names)} and got a {type(data).__name__}. "
             "Give a DataFrame or a dict of arrays with these names."
@@ -165,7 +170,7 @@ def _arrays(data: Any, inputs: Sequence[Any]) -> list[npt.NDArray[Any]]:
         )
         raise InputMismatchError(message)
     columns = [data[name] for name in names]
-    return [_column(c) if isinstance(c, pd.Series) else np.asarray(c) for c in columns]
+    return [_column(c) for c in columns] if is_frame(data) else [np.asarray(c) for c in columns]
 
 
 def _is_nested(values: pd.Series) -> bool:
@@ -207,6 +212,8 @@ def _as_frame(outputs: Mapping[str, Any]) -> Any:
     arrays = {name: np.atleast_1d(np.asarray(output)) for name, output in outputs.items()}
     flat = {name: array.reshape(-1) for name, array in arrays.items()}
     if all(len(flat[name]) == len(array) for name, array in arrays.items()):
+        import pandas as pd
+
         return pd.DataFrame(flat)
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 

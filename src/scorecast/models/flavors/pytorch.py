@@ -17,7 +17,6 @@ from typing import Any
 import cloudpickle
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from scorecast.errors import InputMismatchError, ModelLoadError, ModelSaveError
 from scorecast.extras import require
@@ -29,6 +28,7 @@ from scorecast.models.flavors.base import (
     SaveOptions,
     choose_format,
     class_from,
+    is_frame,
     pinned,
     refuse_predict_fn,
 )
@@ -72,7 +72,9 @@ class _TorchPredictor:
             )
             raise TypeError(message)
         values = predicted.detach().cpu().numpy()
-        if isinstance(data, pd.DataFrame) and values.ndim <= 2:  # noqa: PLR2004 - a frame's axes
+        if is_frame(data) and values.ndim <= 2:  # noqa: PLR2004 - a frame's axes
+            import pandas as pd
+
             return pd.DataFrame(values, index=data.index)
         return values
 
@@ -99,7 +101,7 @@ class PyTorchFlavor:
                 return _load_exported(torch, files.path(f"{data}/{_EXPORTED}"), asked)
             file = files.path(f"{data}/{_PICKLED}")
         device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
-        module = _load_pickled(torch, file)
+        module = _load_pickled(torch, file, mapped=files.shared is not None)
         module.eval()
         return _TorchPredictor(torch, module.to(device=device), device)
 
@@ -146,7 +148,7 @@ class PyTorchFlavor:
 
 
 def _array(data: Any) -> npt.NDArray[Any]:
-    if isinstance(data, pd.DataFrame):
+    if is_frame(data):
         array = data.to_numpy(dtype=np.float32)
     elif isinstance(data, np.ndarray):
         array = data
@@ -163,8 +165,9 @@ def _array(data: Any) -> npt.NDArray[Any]:
     return np.require(array, requirements="W")
 
 
-def _load_pickled(torch: Any, file: Path) -> Any:
-    if zipfile.is_zipfile(file):
+def _load_pickled(torch: Any, file: Path, *, mapped: bool) -> Any:
+    is_archive = zipfile.is_zipfile(file)  # files of torch before 1.6 are none
+    if is_archive:
         with zipfile.ZipFile(file) as archive:
             if any(Path(name).name == "constants.pkl" for name in archive.namelist()):
                 return torch.jit.load(file, map_location="cpu")
@@ -174,7 +177,13 @@ def _load_pickled(torch: Any, file: Path) -> Any:
     by_cloudpickle = name in (_PICKLE_MODULE, "cloudpickle")
     module = _CLOUDPICKLE if by_cloudpickle else importlib.import_module(name)
     # A model saved on a GPU would ask for that GPU again; load moves it to the device wanted.
-    return torch.load(file, map_location="cpu", pickle_module=module, weights_only=False)
+    return torch.load(
+        file,
+        map_location="cpu",
+        pickle_module=module,
+        weights_only=False,
+        mmap=mapped and is_archive,
+    )
 
 
 def _load_exported(torch: Any, file: Path, asked: str | None) -> Predictor:
@@ -202,7 +211,7 @@ def _export(torch: Any, model: Any, file: Path, example: Any) -> None:
     if isinstance(model, torch.jit.ScriptModule):
         message = 'TorchScript cannot be exported as pt2; use serialization_format="pickle".'
         raise ModelSaveError(message)
-    if not isinstance(example, pd.DataFrame | np.ndarray) or len(example) == 0:
+    if not (is_frame(example) or isinstance(example, np.ndarray)) or len(example) == 0:
         message = (
             "pt2 is made by running the model once: give input_example, a numpy array or a "
             "DataFrame with at least one row."

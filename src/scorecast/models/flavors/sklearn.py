@@ -49,7 +49,7 @@ class SklearnFlavor:
         require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
         conf, pyfunc = files.conf(self.name), files.info.pyfunc
         file = files.path(pyfunc.model_path, conf.get("pickled_model"), pyfunc.data, "model.pkl")
-        model = load_estimator(file, conf)
+        model = files.unpickled(file, lambda: load_estimator(file, conf))
         call = getattr(model, pyfunc.predict_fn, None)
         if call is None:
             message = (

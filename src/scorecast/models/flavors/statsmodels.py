@@ -74,7 +74,7 @@ class StatsmodelsFlavor:
             require(module, extra=self.extra, needed_for='flavor "statsmodels"')
             for module in ("statsmodels.iolib.smpickle", "statsmodels.tsa.base.tsa_model")
         )
-        results = pickles.load_pickle(file)
+        results = files.unpickled(file, lambda: pickles.load_pickle(file))
         if isinstance(getattr(results, "model", None), tsa.TimeSeriesModel):
             return _TimeSeriesPredictor(results)
         return _StatsmodelsPredictor(results)

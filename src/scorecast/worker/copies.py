@@ -1,0 +1,140 @@
+"""The unpacked copy of a model: one per machine and digest, shared by all processes of the user.
+
+An entry of the cache directory is named after the digest and holds the files of the model, the
+stamp that says they were checked, and what was derived from them (`mapped`). Beside it are two
+locks. ``.lock`` is held while the entry is checked, made or removed. ``.use`` is held, together
+with others, by every process that uses the entry, and its time says when that began last.
+
+An entry is made under another name and renamed when it is complete and checked, so a process that
+is killed while it unpacks leaves nothing that could be taken for a copy; the next one clears it
+away.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from scorecast.errors import DigestMismatchError, ShippingError
+from scorecast.packing import tree_digest, unpack
+from scorecast.worker.eviction import leftover, make_room
+from scorecast.worker.locks import Lock, locked
+from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
+from scorecast.worker.stamps import is_stamped, write_stamp
+
+_MODEL = "model"
+_STAMP = "stamp.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCopy:
+    """The files of a model on this machine; they stay as long as this value does.
+
+    Attributes:
+        directory: The files.
+        root: The cache directory that they are in; None for a model that stands somewhere else.
+        lease: What keeps the cache from removing them.
+    """
+
+    directory: Path
+    root: Path | None = None
+    lease: Lock | None = None
+
+
+def open_copy(root: Path, digest: str, read: Callable[[], bytes]) -> ModelCopy:
+    """Give the files of `digest`, unpacking them if no process of this machine has done so.
+
+    Runs on workers, once per process and model. The first to come unpacks while the others wait,
+    and `read` is called by that one only. Nothing is given that was not checked: a stamp says that
+    the files are those that were hashed once, and without it they are hashed again. Files that were
+    changed are replaced, with a warning.
+
+    Args:
+        root: The cache directory, see `machine.cache_directory`.
+        digest: The digest that the files must have.
+        read: Gives the archive.
+
+    Raises:
+        DigestMismatchError: The archive is not the model that was packed.
+        ShippingError: The files cannot be written.
+    """
+    name = digest.replace(":", "-")
+    entry = root / name
+    with locked(root / f"{name}.lock"):
+        if entry.exists() and not _is_intact(entry, digest):
+            warnings.warn(
+                f'The files of a model in "{entry}" were changed after they were unpacked. They '
+                "were not loaded, and are unpacked again.",
+                UserWarning,
+                stacklevel=2,
+            )
+            # Who uses them keeps what is open or mapped, and finds equal files by name.
+            _discard(entry)
+        if not entry.exists():
+            _make(entry, digest, read)
+        lease = Lock(root / f"{name}.use")
+        lease.take(shared=True)  # never waits: who removes the entry holds the first lock
+        lease.touch()
+    return ModelCopy(entry / _MODEL, root, lease)
+
+
+def _is_intact(entry: Path, digest: str) -> bool:
+    files, stamp = entry / _MODEL, entry / _STAMP
+    if is_stamped(files, stamp):
+        return True
+    try:
+        if tree_digest(files) != digest:
+            return False
+    except ShippingError:
+        return False
+    write_stamp(files, stamp)
+    return True
+
+
+def _make(entry: Path, digest: str, read: Callable[[], bytes]) -> None:
+    new = leftover(entry, "new")
+    shutil.rmtree(new, ignore_errors=True)
+    packed = read()
+    try:
+        make_room(entry.parent, len(packed), cache_limit(os.environ))
+        new.mkdir(mode=0o700)
+        unpack(packed, new / _MODEL, digest)
+        write_stamp(new / _MODEL, new / _STAMP)
+        new.rename(entry)
+    except OSError as error:
+        raise _unwritable(entry.parent, len(packed), error) from error
+    except DigestMismatchError:
+        raise
+    except ShippingError as error:
+        if isinstance(error.__cause__, OSError):
+            raise _unwritable(entry.parent, len(packed), error.__cause__) from error
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _unwritable(root: Path, size: int, error: OSError) -> ShippingError:
+    reason = error.strerror or str(error)
+    if error.errno not in _FULL:
+        return ShippingError(f'Cannot unpack the model into "{root}": {reason}.')
+    free = shutil.disk_usage(root).free
+    message = (
+        f'Cannot unpack the model into "{root}": {reason}. It needs {size:,} bytes and {free:,} '
+        "are free, after all models that are not in use were removed. Name a place on a larger "
+        f"disk with {DIRECTORY_VARIABLE} (spark.executorEnv for executors); {LIMIT_VARIABLE} "
+        "limits what stays there."
+    )
+    return ShippingError(message)
+
+
+def _discard(entry: Path) -> None:
+    old = leftover(entry, "old")
+    shutil.rmtree(old, ignore_errors=True)
+    entry.rename(old)
+    shutil.rmtree(old, ignore_errors=True)

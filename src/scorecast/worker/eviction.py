@@ -1,0 +1,78 @@
+"""Room in the cache directory: models that nobody uses make place, those unused longest first."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from scorecast.worker.locks import locked_if_free
+
+_LEFTOVERS = ("new", "old")
+
+
+def make_room(root: Path, needed: int, limit: int) -> None:
+    """Remove models until `needed` bytes more stay within `limit` and fit on the disk.
+
+    Models in use stay, whatever the limit, and so does one that another process is about to use. A
+    model larger than the limit is no error: it is removed when it makes room for others.
+
+    Args:
+        root: The cache directory. The caller may hold the ``.lock`` of the entry it makes.
+        needed: Bytes that are to be written.
+        limit: Bytes of all models together.
+    """
+    _sweep(root)
+    sizes = {entry: _size(entry) for entry in root.iterdir() if _is_entry(entry)}
+    total = sum(sizes.values())
+    for entry in sorted(sizes, key=_last_use):
+        if total + needed <= limit and shutil.disk_usage(root).free > needed:
+            return
+        if _remove(entry):
+            total -= sizes[entry]
+
+
+def leftover(entry: Path, kind: str) -> Path:
+    """Give the name under which an entry is made (``new``) or removed (``old``)."""
+    return entry.with_name(f".{entry.name}.{kind}")
+
+
+def _remove(entry: Path) -> bool:
+    with (
+        locked_if_free(entry.with_name(f"{entry.name}.lock")) as free,
+        locked_if_free(entry.with_name(f"{entry.name}.use")) as unused,
+    ):
+        if free and unused and entry.exists():
+            old = leftover(entry, "old")
+            shutil.rmtree(old, ignore_errors=True)
+            entry.rename(old)  # never half an entry under its name
+            shutil.rmtree(old, ignore_errors=True)
+            return True
+    return False
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed processes left behind."""
+    for kind in _LEFTOVERS:
+        for path in root.glob(f".*.{kind}"):
+            name = path.name[1 : -len(kind) - 1]
+            with locked_if_free(root / f"{name}.lock") as free:
+                if free:
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_entry(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
+
+
+def _last_use(entry: Path) -> int:
+    use = entry.with_name(f"{entry.name}.use")
+    return use.stat().st_mtime_ns if use.exists() else 0
+
+
+def _size(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*"):
+        with suppress(FileNotFoundError):  # another process removes it
+            total += path.lstat().st_size
+    return total

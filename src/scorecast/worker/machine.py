@@ -1,0 +1,104 @@
+"""The directory in which all workers of a machine share the files of models, and its limit.
+
+It is ``scorecast-<user id>`` in ``$SCORECAST_CACHE_DIR``, else in ``$TMPDIR``, else in
+``/var/tmp``:
+
+- on the machine itself, since its files are locked and mapped into memory, which home directories
+  on a network file system do badly and which executors often do not have;
+- not in ``/tmp``, which many systems hold in memory: there the copy would cost what it is to
+  save;
+- outlasting the application, so that the next job of this user finds the models of this one.
+
+Where neither can be written to, as in containers with one writable volume, it lies in the
+directory that Spark gives each executor: workers of one executor share it then, and it goes with
+the executor.
+
+The directory belongs to this user and nobody else may look into it; one that does not is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from scorecast.errors import ConfigError, ShippingError
+
+DIRECTORY_VARIABLE = "SCORECAST_CACHE_DIR"
+LIMIT_VARIABLE = "SCORECAST_CACHE_LIMIT"
+_DEFAULT_LIMIT = 20 << 30
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+def cache_directory(environ: Mapping[str, str], fallback: Path) -> Path:
+    """Give the directory of this user on this machine; made if it is missing.
+
+    Args:
+        environ: The environment of the process.
+        fallback: A directory to use instead where nobody has chosen one and the usual ones cannot
+            be written to.
+
+    Raises:
+        ShippingError: The directory that the environment names cannot be used.
+    """
+    name = f"scorecast-{os.geteuid()}"
+    chosen = environ.get(DIRECTORY_VARIABLE)
+    if chosen:
+        return _private(Path(chosen).absolute() / name)
+    try:
+        return _private(Path(environ.get("TMPDIR") or "/var/tmp").absolute() / name)  # noqa: S108
+    except ShippingError:
+        return _private(fallback / name)
+
+
+def cache_limit(environ: Mapping[str, str]) -> int:
+    """Give how many bytes of models may stay in the directory beside those in use.
+
+    Raises:
+        ConfigError: The environment says something that is no size.
+    """
+    text = environ.get(LIMIT_VARIABLE, "")
+    if not text:
+        return _DEFAULT_LIMIT
+    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
+    if match is None:
+        message = (
+            f'{LIMIT_VARIABLE} is "{text}", which is no size. Expected bytes, or a number with K, '
+            'M, G or T, as in "20G".'
+        )
+        raise ConfigError(message)
+    return int(match[1]) << _UNITS[match[2]]
+
+
+def _private(directory: Path) -> Path:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if reason := _not_private(directory.lstat()):
+            raise _unusable(directory, reason)
+        # A file that can be made says more than permissions do, which root and ACLs pass over.
+        (directory / ".writable").touch(mode=0o600)
+    except OSError as error:
+        raise _unusable(directory, error.strerror or str(error)) from error
+    return directory
+
+
+def _not_private(status: os.stat_result) -> str | None:
+    if not stat.S_ISDIR(status.st_mode):
+        return "it is no directory"
+    if status.st_uid != os.geteuid():
+        return f"it belongs to the user {status.st_uid}"
+    if status.st_mode & 0o077:
+        mode = stat.S_IMODE(status.st_mode)
+        return f"others may use it, its mode is {mode:o} and must be 700"
+    return None
+
+
+def _unusable(directory: Path, reason: str) -> ShippingError:
+    message = (
+        f'Cannot keep models in "{directory}": {reason}. It must be a directory of the user '
+        f"{os.geteuid()} alone; name another place for it with {DIRECTORY_VARIABLE} "
+        "(spark.executorEnv for executors)."
+    )
+    return ShippingError(message)
