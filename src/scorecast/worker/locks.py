@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,7 +55,8 @@ class Lock:
 
     def touch(self) -> None:
         """Set the time of the file to now, which says when the lock was used last."""
-        os.utime(self._open)
+        now = time.time_ns()  # the system's own times are a few milliseconds apart
+        os.utime(self._open, ns=(now, now))
 
     def release(self) -> None:
         """Give the lock up."""

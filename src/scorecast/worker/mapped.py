@@ -173,11 +173,16 @@ def _stamp(form: Path) -> Path:
 
 def _versions(modules: frozenset[str]) -> dict[str, str | None]:
     """Give the versions of the distributions that modules come from."""
-    from importlib.metadata import packages_distributions
+    foreign = modules - sys.stdlib_module_names - {"__main__"}
+    versions = {module: _version(module) for module in sorted(foreign)}
+    unnamed = [module for module, found in versions.items() if found is None]
+    if unnamed:  # a distribution of another name, or none
+        from importlib.metadata import packages_distributions
 
-    known = packages_distributions()
-    names = {name for module in modules for name in known.get(module, ())}
-    return {name: _version(name) for name in sorted(names)}
+        known = packages_distributions()  # which looks at every file that is installed
+        names = {name for module in unnamed for name in known.get(module, ())}
+        versions |= {name: _version(name) for name in sorted(names)}
+    return versions
 
 
 def _version(distribution: str) -> str | None:

@@ -87,7 +87,8 @@ def test_arrays_that_were_read_only_stay_so(objects: MappedObjects) -> None:
     value = BIG.copy()
     value.flags.writeable = False
 
-    read = through(objects, {"a": value})
+    objects.load("model.pkl", 1 << 20, lambda: {"a": value})
+    read = objects.load("model.pkl", 1 << 20, never)
 
     assert is_mapped(read["a"], objects)
     assert not read["a"].flags.writeable
