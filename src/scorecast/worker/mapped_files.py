@@ -123,4 +123,5 @@ def _given_away(buffers: list[npt.NDArray[np.uint8]]) -> Iterator[memoryview]:
     """
     buffers.reverse()
     while buffers:
-        yield memoryview(buffers.pop())
+        part: Any = buffers.pop()  # which numpy's types call no buffer before Python 3.12
+        yield memoryview(part)

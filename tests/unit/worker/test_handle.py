@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -83,6 +84,7 @@ def test_a_large_model_of_a_loader_module_is_mapped(shipped: Shipped) -> None:
         assert opened.predictor.predict(data, None).tobytes() == expected
         assert "buffers.bin" in Path("/proc/self/maps").read_text()
         del opened
+    gc.collect()
     assert "buffers.bin" not in Path("/proc/self/maps").read_text()
 
 
