@@ -21,7 +21,10 @@ from scorecast.worker.input_plan import InputPlan
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_DECLARED = {st.DoubleType(): Scalar("double"), st.FloatType(): Scalar("float")}
+_DECLARED: dict[st.DataType, Scalar] = {
+    st.DoubleType(): Scalar("double"),
+    st.FloatType(): Scalar("float"),
+}
 _FEWEST = 20
 """The width at which packing was measured to be faster; fewer inputs have less to gain."""
 
