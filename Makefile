@@ -3,6 +3,7 @@ PYTHON ?= python3
 DEMO := build/demo
 DEMO_VENV := build/demo-venv
 TEST_VENV := .venv
+BENCH_VENV := build/bench-venv
 
 PYTHON_IS_NEW := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 	"scorecast needs Python 3.11 or newer; run: make PYTHON=python3.11 ...")
@@ -10,7 +11,7 @@ PYTHON_IS_NEW := import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
 # Two processes, each with whole files in the order of their names, so that long ones begin early.
 BY_TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test faults lint clean
+.PHONY: demo test faults lint bench bench-quick clean
 
 demo: $(DEMO_VENV)/.installed $(DEMO)/model/MLmodel
 	JAVA_HOME="$$($(DEMO_VENV)/bin/scorecast java-home)" && export JAVA_HOME && \
@@ -49,6 +50,22 @@ $(TEST_VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
 	$(PYTHON) -m venv --clear $(TEST_VENV)
 	$(TEST_VENV)/bin/pip install --quiet --editable ".[dev]"
+	touch $@
+
+# Options go into BENCH: `make bench BENCH="--only job20,flights --rows 4e6"`; `--help` lists them.
+bench: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python -m benchmarks.bench --readme $(BENCH)
+
+# Little data: fails where a benchmark is broken, never because a machine is slow.
+bench-quick: $(BENCH_VENV)/.installed
+	$(BENCH_VENV)/bin/python -m benchmarks.bench --quick $(BENCH)
+
+$(BENCH_VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
+	$(PYTHON) -m venv --clear $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --editable ".[bench]"
+	$(BENCH_VENV)/bin/scorecast java-home >/dev/null 2>&1 || \
+		$(BENCH_VENV)/bin/pip install --quiet --editable ".[java]"
 	touch $@
 
 clean:

@@ -218,7 +218,7 @@ def test_values_of_another_kind_are_refused_before_any_row(column: pa.Array, dty
         pa.array([1, 2]),
         (pa.array([1.0, 2.0]), pa.array([3.0, 4.0])),
     ],
-    ids=str,
+    ids=["doubles", "lists", "lists of one length", "whole numbers", "two columns"],
 )
 def test_a_model_may_write_into_its_tensor(columns: Any) -> None:
     """The array is the model's own: writing into it leaves the batch as it was."""

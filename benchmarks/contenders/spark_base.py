@@ -1,0 +1,116 @@
+"""What all contenders on Spark have in common: the session, its settings, the ways to evaluate."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
+
+from benchmarks import memory
+from benchmarks.work import ID, PREDICTION, Outcome, Work
+
+# The same for all of them. Batches, codec and everything else are as Spark has them.
+SETTINGS = {
+    "spark.driver.memory": "3g",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.log.level": "ERROR",
+}
+
+
+def start_spark(cores: int) -> SparkSession:
+    """Start a session on this machine."""
+    from scorecast.spark.java import ensure_java
+
+    ensure_java(os.environ)  # finds Java, which plain Spark leaves to the environment
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    builder = SparkSession.builder.master(f"local[{cores}]").appName("benchmark")
+    spark: SparkSession = builder.config(map=dict(SETTINGS)).getOrCreate()
+    return spark
+
+
+class SparkContender:
+    """A contender whose model is a function of columns; others override `job`."""
+
+    def __init__(self, cores: int) -> None:
+        self.spark = start_spark(cores)
+        self._functions: dict[str, Any] = {}
+
+    def function(self, work: Work) -> Any:
+        """Make the function of columns that predicts."""
+        raise NotImplementedError
+
+    def apply(self, function: Any, work: Work) -> Column:
+        """Call it on the inputs."""
+        column: Column = function(*work.inputs)
+        return column
+
+    def job(self, work: Work) -> None:
+        """Make parquet from parquet."""
+        column = self.apply(self.function(work), work).alias(PREDICTION)
+        self._read(work).select(ID, column).write.mode("overwrite").parquet(work.output)
+
+    def frame(self, work: Work) -> DataFrame:
+        """Give a data frame of the predictions."""
+        raise NotImplementedError
+
+    def run(self, work: Work) -> Outcome:
+        """Do the work; see `Work` for what is timed."""
+        if work.memory:
+            memory.forget_peak()
+        if work.operation == "job":
+            started = time.perf_counter()
+            self.job(work)
+            return Outcome(seconds=time.perf_counter() - started, facts=self._memory(work))
+        began = time.perf_counter()
+        function = None if work.operation == "frame" else self._known(work)
+        made = time.perf_counter()
+        if function is None:
+            predictions = self.frame(work)
+        else:
+            column = self.apply(function, work).alias(PREDICTION)
+            predictions = self._read(work).select(column)
+        if work.operation == "limit":
+            facts = {"rows": float(len(predictions.limit(10).collect()))}
+        else:
+            row = predictions.agg(F.count(PREDICTION), F.sum(PREDICTION)).first()
+            facts = {"rows": float(row[0]), "sum": float(row[1] or 0.0)}
+        ended = time.perf_counter()
+        facts |= {"making": made - began, **self._memory(work)}
+        return Outcome(seconds=ended - (began if work.operation == "first" else made), facts=facts)
+
+    def stop(self) -> None:
+        """Stop the session."""
+        self.spark.stop()
+
+    def _known(self, work: Work) -> Any:
+        if work.operation == "first":
+            return self.function(work)
+        # A user of a session keeps the function, too.
+        if work.model not in self._functions:
+            self._functions = {work.model: self.function(work)}
+        return self._functions[work.model]
+
+    def _read(self, work: Work) -> DataFrame:
+        return self.spark.read.parquet(work.data)
+
+    def _memory(self, work: Work) -> dict[str, float]:
+        """Measure the driver: the peak of Python, and what Java holds once its garbage is gone."""
+        if not work.memory:
+            return {}
+        python = memory.peak()
+        java = self.spark._jvm.java.lang  # noqa: SLF001 - there is no public way to ask
+        java.System.gc()
+        runtime = java.Runtime.getRuntime()
+        heap = (runtime.totalMemory() - runtime.freeMemory()) / memory.MB
+        found = memory.workers()
+        return {
+            "driver_mb": python + heap,
+            "workers": float(len(found)),
+            "workers_mb": memory.summed_pss(found),
+        }
