@@ -1,1 +1,1 @@
-"""Measurements: `bench.py` runs scorecast beside other tools, the other scripts compare ways inside."""
+"""Measurements: `bench.py` runs scorecast beside other tools, other scripts compare ways inside."""

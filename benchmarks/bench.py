@@ -7,19 +7,22 @@
 
 How it is measured:
 
-- A case (`benchmarks/cases.py`) has lanes: a contender (`benchmarks/contenders/`) and one way to use
-  it. All lanes run in turn, A B C A B C, and ratios are taken within a round: what slows the machine
-  down slows both sides. The ratio of a case is the median over its rounds; the range is printed, too.
-- Each contender lives in a process of its own, with its session, and only one works at a time. Before
-  a case, and whenever it has rested for 40 s, it runs a small part of the data untimed, so that no
-  start of a JVM, of workers or of imports is in a figure. The data is read once, into the page cache.
+- A case (`benchmarks/cases.py`) has lanes: a contender (`benchmarks/contenders/`) and one way to
+  use it. All lanes run in turn, A B C A B C, and ratios are taken within a round: what slows the
+  machine down slows both sides. The ratio of a case is the median over its rounds; the range is
+  printed, too.
+- Each contender lives in a process of its own, with its session, and only one works at a time.
+  Before a case, and whenever it has rested for 40 s, it runs a small part of the data untimed, so
+  that no start of a JVM, of workers or of imports is in a figure. The data is read once, into the
+  page cache.
 - The model is one and the same estimator, in a model directory that scorecast and MLflow both load;
   contenders that bring no model call of their own give it one block of a batch.
 - Time is taken inside the process of the contender. A job is timed from the path of the model to
-  the output in place (for scorecast: all its guards, the manifest and the publish included), written
-  as snappy parquet with an id and the prediction. `benchmarks/work.py` says what else is timed.
+  the output in place (for scorecast: all its guards, the manifest and the publish included),
+  written as snappy parquet with an id and the prediction. `benchmarks/work.py` says what else is
+  timed.
 - All Spark sessions have the same settings (`benchmarks/contenders/spark_base.py`), the other tools
-  as many processes as there are cores.
+  as many processes or threads as there are cores.
 - What a contender wrote is read back after every run: each id as often as it should be there, each
   prediction equal to that of the estimator on the driver (to 1e-9 where sums may run in another
   order, else bit for bit).

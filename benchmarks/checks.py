@@ -42,7 +42,7 @@ def check_output(
     for file in _parts(output):
         table = pq.ParquetFile(file).read(columns=[ID, PREDICTION])
         ids = table[ID].to_numpy()
-        if len(ids) and not (0 <= ids.min() and ids.max() < len(expected)):
+        if len(ids) and (ids.min() < 0 or ids.max() >= len(expected)):
             message = f"{output} has ids that are not in the data"
             raise BrokenBenchmarkError(message)
         np.add.at(counts, ids, 1)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ def _appearing(target: Path) -> Iterator[Path]:
 def _write(dataset: Dataset, folder: Path) -> None:
     bounds = np.linspace(0, dataset.rows, dataset.files + 1, dtype=int)
     flights = _flights(dataset.rows) if dataset.kind == "flights" else None
-    for i, (start, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for i, (start, end) in enumerate(pairwise(bounds)):
         if flights is not None:
             table = pa.Table.from_pandas(flights.iloc[start:end], preserve_index=False)
         else:
@@ -223,7 +224,7 @@ def _predict(model: Any, table: pa.Table, dataset: Dataset) -> Floats:
     if dataset.kind == "flights":
         return np.asarray(model.predict(table.select(dataset.inputs).to_pandas()))
     if dataset.kind == "list":
-        flat = table["features"].combine_chunks().values.to_numpy()
+        flat = table["features"].combine_chunks().flatten().to_numpy()
         return np.asarray(model.predict(flat.reshape(len(table), dataset.width)))
     frame = table.select(dataset.inputs).to_pandas()
     if not dataset.spoiled:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.ensemble import RandomForestRegressor
-from sklearn.linear_model import LinearRegression
+from sklearn.base import BaseEstimator, RegressorMixin  # noqa: TID253 - classes need their base
+from sklearn.ensemble import RandomForestRegressor  # noqa: TID253 - classes need their base
+from sklearn.linear_model import LinearRegression  # noqa: TID253 - classes need their base
 
-LOADS_VARIABLE = "SCORECAST_BENCHMARK_LOADS"
+from benchmarks.work import LOADS_VARIABLE
+
 SPOILED = 1e6
 """Value of the first input in rows that `PickyRegression` fails on."""
 

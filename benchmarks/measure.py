@@ -96,9 +96,7 @@ def bar_values(bar: Bar, rounds: Sequence[Round]) -> list[float]:
     """Give what is held against a bar, one value a round."""
     if bar.other is None or bar.value == "ours":
         return quantities(rounds, bar.ours, bar.quantity)
-    upper, lower = (
-        (bar.other, bar.ours) if bar.value == "other/ours" else (bar.ours, bar.other)
-    )
+    upper, lower = (bar.other, bar.ours) if bar.value == "other/ours" else (bar.ours, bar.other)
     return ratios(rounds, upper, lower, bar.quantity)
 
 

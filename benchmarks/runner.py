@@ -54,9 +54,7 @@ class Runner:
         """Make data and models of a case, and read the data once, so that memory holds it."""
         turns = []
         for name, lane in case.lanes.items():
-            data = replace(
-                case.data, repeats=case.data.repeats * lane.times, spoiled=lane.spoiled
-            )
+            data = replace(case.data, repeats=case.data.repeats * lane.times, spoiled=lane.spoiled)
             model = ModelSpec(case.model.name, 1) if lane.tiny else case.model
             work = Work(
                 operation=lane.operation,
@@ -150,7 +148,7 @@ def run_case(
         runner: What runs.
         case: The case.
         rounds: Rounds that are wanted, and rounds at most where they are short.
-        deadline: When time is over, on the clock of `time.monotonic`: one round is run all the same.
+        deadline: When time is over, on the clock of `time.monotonic`; one round runs all the same.
         note: Called with the result so far after each round.
 
     Returns:

@@ -1,6 +1,6 @@
 """The process of one contender: reads work as lines of JSON, answers in lines of JSON.
 
-    python -m benchmarks.serve NAME CORES
+python -m benchmarks.serve NAME CORES
 """
 
 from __future__ import annotations

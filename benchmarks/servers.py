@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.estimators import LOADS_VARIABLE
-from benchmarks.work import Work
+from benchmarks.work import LOADS_VARIABLE, Work
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,8 +30,6 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "RAY_AUTH_MODE": "disabled",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # A machine may be slow to start its processes, which is no fault.
-    "RAY_raylet_start_wait_time_s": "600",
 }
 
 

@@ -14,6 +14,11 @@ END = "<!-- benchmarks: end -->"
 _OURS = "scorecast"
 _COLUMNS = (MLFLOW, "predict_batch_udf", "mapInPandas", "Ray Data", "Daft", "Polars", FLOOR)
 
+_LEGEND = (
+    "Medians, with the range over all rounds in brackets. The first column is in seconds; the "
+    "others say how many times as long the same took. All ran in turn on one machine: {machine}."
+)
+
 Results = Mapping[str, Any]
 """``{"machine": text, "cases": {name: {"rows": ..., "rounds": [...], "took": ...}}}``."""
 
@@ -68,9 +73,7 @@ def readme_table(results: Results) -> str:
         (
             *lines,
             "",
-            "Medians, with the range over all rounds in brackets. The first column is in seconds, "
-            "the others say how many times as long the same took; all ran in turn on one machine: "
-            f"{results['machine']}.",
+            _LEGEND.format(machine=results["machine"]),
             *(["", *notes] if notes else []),
         )
     )

@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeAlias
 ID = "id"
 PREDICTION = "prediction"
 
+LOADS_VARIABLE = "SCORECAST_BENCHMARK_LOADS"
+"""Environment variable that names the file in which models count their loads."""
+
 Kind: TypeAlias = Literal["columns", "list", "flights"]
 Operation: TypeAlias = Literal["job", "column", "first", "frame", "limit"]
 
@@ -25,7 +28,7 @@ class Work:
         data: Directory of parquet files.
         model: Model directory.
         inputs: Columns that the model takes.
-        kind: ``"columns"`` of doubles, one column of ``"list"``, or the mixed types of ``"flights"``.
+        kind: ``"columns"`` of doubles, one column of ``"list"``, or the types of ``"flights"``.
         result: Type of a prediction as DDL text.
         output: Directory that a job writes; it does not exist.
         quarantine: Whether a job puts failing rows aside.

@@ -47,9 +47,7 @@ def _predictor(work: Work, cores: int) -> Any:
             """Predict on a batch."""
             from benchmarks.contenders.by_hand import predict_table, to_arrow
 
-            table = pa.table(
-                [column.to_arrow() for column in columns], names=list(work.inputs)
-            )
+            table = pa.table([column.to_arrow() for column in columns], names=list(work.inputs))
             return to_arrow(predict_table(table, work))
 
     return Predictor().predict

@@ -24,7 +24,10 @@ class Arrow(SparkContender):
     def frame(self, work: Work) -> DataFrame:
         """Predict on a data frame."""
         return predict_frame(
-            self._read(work), work.model, keep="none", result_type=work.result,
+            self._read(work),
+            work.model,
+            keep="none",
+            result_type=work.result,
             output_column=PREDICTION,
         )
 

@@ -1,4 +1,4 @@
-"""Polars: a streaming scan, numpy for the model, and its sink; one process with a thread per core."""
+"""Polars: a streaming scan, numpy for the model, and its sink, in one process."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ class Polars:
             return frame.select(ID, both.alias(PREDICTION))
 
         kind = (
-            pl.Float64() if work.result == "double" else pl.Struct({"a": pl.Float64, "b": pl.Float64})
+            pl.Float64()
+            if work.result == "double"
+            else pl.Struct({"a": pl.Float64, "b": pl.Float64})
         )
         scan = pl.scan_parquet(f"{work.data}/*.parquet").select(ID, *work.inputs)
         found = scan.map_batches(

@@ -10,12 +10,14 @@ import ray
 
 from benchmarks.work import ID, PREDICTION, Outcome, Work
 
+_TRIES = 5
+
 
 class RayData:
     """A function that keeps its model per process: Ray runs it in one task with the reader."""
 
     def __init__(self, cores: int) -> None:
-        ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False)
+        _start(cores)
         ray.data.DataContext.get_current().enable_progress_bars = False
 
     def run(self, work: Work) -> Outcome:
@@ -29,6 +31,19 @@ class RayData:
     def stop(self) -> None:
         """End the processes of Ray."""
         ray.shutdown()
+
+
+def _start(cores: int) -> None:
+    """Start Ray; it gives up after 30 s, which a busy machine may need."""
+    for left in reversed(range(_TRIES)):
+        try:
+            ray.init(num_cpus=cores, include_dashboard=False, log_to_driver=False)
+        except Exception:
+            ray.shutdown()
+            if not left:
+                raise
+        else:
+            return
 
 
 def _predictor(work: Work) -> Callable[[pa.Table], pa.Table]:
