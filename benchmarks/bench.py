@@ -65,8 +65,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--rounds", type=int, default=3, help="rounds of a case (3); more where they are short")
     add("--rows", type=float, help="rows of the largest lane of each case")
     add("--cores", type=int, default=os.cpu_count(), help="cores to use (all)")
-    add("--minutes", type=float, default=40, help="begin no further case after so long (40)")
+    add("--minutes", type=float, default=35, help="begin no further case after so long (35)")
     add("--quick", action="store_true", help="little data, one round, no warming")
+    add("--prepare", action="store_true", help="make data and models, and run nothing")
     add("--json", action="store_true", help="print the results as JSON")
     add("--readme", action="store_true", help="rewrite the table of README.md")
     add("--from-results", action="store_true", help="run nothing, print what is there")
@@ -112,6 +113,11 @@ def run(options: argparse.Namespace, results: dict[str, Any], file: Path) -> boo
         for number, case in enumerate(cases):
             if not options.quick and time.monotonic() > deadline:
                 _say(f"{case.name}: left out, {options.minutes:g} minutes are over")
+                continue
+
+            if options.prepare:
+                runner.turns(case)
+                _say(f"{case.name}: made")
                 continue
 
             def note(result: dict[str, Any], case: Case = case) -> None:

@@ -6,7 +6,7 @@ A lane is a contender with one way to use it; the lanes of a case run in turn, r
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from benchmarks.datasets import Dataset, ModelSpec
 from benchmarks.measure import Bar
@@ -52,6 +52,7 @@ class Case:
         memory: Whether memory is measured.
         fresh: Whether each run gets a model that no worker has loaded.
         quarantine: Whether jobs put failing rows aside.
+        partitions: Partitions of the data frame; 0 leaves them to Spark.
         rounds: Rounds at most; None leaves it to the command line.
     """
 
@@ -68,7 +69,8 @@ class Case:
     memory: bool = False
     fresh: bool = False
     quarantine: bool = False
-    rounds: int | None = field(default=None)
+    partitions: int = 0
+    rounds: int | None = None
 
     @property
     def largest(self) -> int:
@@ -234,6 +236,7 @@ CASES = (
         quick_data=_columns(20, 1600, files=16),
         quick_model=ModelSpec("forest", 10),
         fresh=True,
+        partitions=16,
     ),
     Case(
         name="limit",
@@ -268,6 +271,7 @@ CASES = (
         quick_data=_columns(1, 400_000),
         quick_model=ModelSpec("weights", 32),
         memory=True,
+        partitions=8,
         rounds=1,
     ),
     Case(

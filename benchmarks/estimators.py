@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin  # noqa: TID253 - classes need their base
 from sklearn.ensemble import RandomForestRegressor  # noqa: TID253 - classes need their base
 from sklearn.linear_model import LinearRegression  # noqa: TID253 - classes need their base
@@ -47,6 +48,14 @@ class PickyRegression(LinearRegression):
             message = "a row is out of range"
             raise ValueError(message)
         return np.asarray(super().predict(X))
+
+
+class TwoTargets(LinearRegression):
+    """A regression with two outputs that have names, as MLflow needs them for a struct."""
+
+    def predict(self, X: Any) -> pd.DataFrame:  # noqa: N803 - scikit-learn's name
+        """Predict both."""
+        return pd.DataFrame(super().predict(X), columns=["a", "b"])
 
 
 class WeightTable(RegressorMixin, BaseEstimator):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 MB = 1e6
 
+_DAEMON = b"pyspark.daemon"
+
 
 def descendants(process: int) -> list[int]:
     """Give the ids of all processes below one."""
@@ -43,7 +45,7 @@ def workers() -> list[int]:
             above = Path(f"/proc/{parent}/cmdline").read_bytes()
         except OSError:
             continue
-        if b"pyspark" in command and b"daemon" in command and b"daemon" in above:
+        if _DAEMON in command and _DAEMON in above:
             found.append(process)
     return found
 

@@ -64,6 +64,7 @@ class Runner:
                 kind=data.kind,
                 result=case.result,
                 quarantine=case.quarantine,
+                partitions=case.partitions,
                 memory=case.memory,
             )
             self.store.expected(model, data)

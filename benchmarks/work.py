@@ -31,6 +31,7 @@ class Work:
         kind: ``"columns"`` of doubles, one column of ``"list"``, or the types of ``"flights"``.
         result: Type of a prediction as DDL text.
         output: Directory that a job writes; it does not exist.
+        partitions: Partitions of the data frame, unless it is a job; 0 leaves them to Spark.
         quarantine: Whether a job puts failing rows aside.
         memory: Whether to measure the memory of driver and workers after the run.
     """
@@ -42,6 +43,7 @@ class Work:
     kind: Kind = "columns"
     result: str = "double"
     output: str = ""
+    partitions: int = 0
     quarantine: bool = False
     memory: bool = False
 

@@ -97,7 +97,8 @@ class SparkContender:
         return self._functions[work.model]
 
     def _read(self, work: Work) -> DataFrame:
-        return self.spark.read.parquet(work.data)
+        frame = self.spark.read.parquet(work.data)
+        return frame.repartition(work.partitions) if work.partitions else frame
 
     def _memory(self, work: Work) -> dict[str, float]:
         """Measure the driver: the peak of Python, and what Java holds once its garbage is gone."""
