@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,15 @@ class Server:
         pid: Its process id.
     """
 
-    def __init__(self, name: str, cores: int, folder: Path) -> None:
+    def __init__(self, name: str, cores: int, folder: Path, environment: Mapping[str, str]) -> None:
         self._name = name
         self._loads = folder / f"{name}-{cores}.loads"
         self._log = folder / f"{name}-{cores}.log"
         self._warm: dict[str, float] = {}
-        environment = {
+        variables = {
             **os.environ,
             **_QUIET,
+            **environment,
             **CONTENDERS[name].environment,
             "PYTHONPATH": os.pathsep.join(
                 filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))
@@ -65,7 +67,7 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=folder,
-                env=environment,
+                env=variables,
                 # Its processes can be ended together.
                 start_new_session=True,
             )
@@ -140,16 +142,18 @@ class Servers:
 
     Attributes:
         folder: Directory for their logs and working files.
+        environment: Environment variables of all of them.
     """
 
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
     _running: dict[tuple[str, int], Server] = field(default_factory=dict)
 
     def get(self, name: str, cores: int) -> Server:
         """Give the process of a contender, starting it if need be."""
         if (name, cores) not in self._running:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._running[name, cores] = Server(name, cores, self.folder)
+            self._running[name, cores] = Server(name, cores, self.folder, self.environment)
         return self._running[name, cores]
 
     def drop(self, name: str, cores: int) -> None:
