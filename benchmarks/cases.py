@@ -333,9 +333,9 @@ CASES = (
     ),
     Case(
         name="boosting",
-        title="20 doubles, HistGradientBoosting (500 trees), 1 M rows",
+        title="20 doubles, HistGradientBoosting (200 trees), 1 M rows",
         data=_columns(20, 1_000_000),
-        model=ModelSpec("boosting", 500),
+        model=ModelSpec("boosting", 200),
         lanes=_THREE,
         quick_data=_columns(20, 8000),
         quick_model=ModelSpec("boosting", 20),

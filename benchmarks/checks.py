@@ -55,6 +55,19 @@ def check_output(
         _check_quarantine(output, int(missing.sum()) * repeats)
 
 
+def check_rows(facts: dict[str, Any], expected: Floats, rows: int) -> None:
+    """Hold a few predictions against the expected ones, and take them out of the facts.
+
+    Raises:
+        BrokenBenchmarkError: There are more or fewer than `rows`, or they differ.
+    """
+    ids, found = facts.pop(ID), facts.pop(PREDICTION)
+    if len(ids) != rows:
+        message = f"{len(ids)} rows, expected {rows}"
+        raise BrokenBenchmarkError(message)
+    _compare("what was collected", np.asarray(found), expected[ids], exact=False)
+
+
 def check_sum(facts: Mapping[str, float], expected: Floats, repeats: int) -> None:
     """Hold rows and sum of a column of predictions against the expected ones.
 
@@ -85,7 +98,7 @@ def _values(column: pa.ChunkedArray) -> Floats:
     return np.asarray(column.to_numpy())
 
 
-def _compare(output: Path, found: Floats, expected: Any, *, exact: bool) -> None:
+def _compare(output: Path | str, found: Floats, expected: Any, *, exact: bool) -> None:
     if exact:
         right = found == expected
     else:

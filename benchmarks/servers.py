@@ -59,6 +59,7 @@ class Server:
                 filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))
             ),
             LOADS_VARIABLE: str(self._loads),
+            "POLARS_MAX_THREADS": str(cores),
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -9,6 +9,9 @@ from typing import Any, Literal, TypeAlias
 ID = "id"
 PREDICTION = "prediction"
 
+LIMIT = 10
+"""Predictions that ``"limit"`` asks for."""
+
 LOADS_VARIABLE = "SCORECAST_BENCHMARK_LOADS"
 """Environment variable that names the file in which models count their loads."""
 
@@ -24,7 +27,8 @@ class Work:
         operation: ``"job"`` makes parquet of `ID` and `PREDICTION` from parquet, all of it timed.
             ``"column"`` sums up a column of predictions with a function that is there already,
             ``"first"`` also makes the function and finds no worker with the model; ``"frame"`` is
-            ``"column"`` by a data frame; ``"limit"`` collects ten predictions.
+            ``"column"`` by a data frame; ``"limit"`` collects `LIMIT` predictions with a function
+            that is there.
         data: Directory of parquet files.
         model: Model directory.
         inputs: Columns that the model takes.
@@ -59,8 +63,9 @@ class Outcome:
 
     Attributes:
         seconds: Wall time of what the operation times.
-        facts: Other figures, such as rows and sum of the predictions of ``"column"``.
+        facts: Other figures: rows and sum of the predictions or, of ``"limit"``, predictions and
+            their ids; seconds to make the function; memory.
     """
 
     seconds: float
-    facts: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 
 from benchmarks import memory
-from benchmarks.work import ID, PREDICTION, Outcome, Work
+from benchmarks.work import ID, LIMIT, PREDICTION, Outcome, Work
 
 # The same for all of them. Batches, codec and everything else are as Spark has them.
 SETTINGS = {
@@ -68,18 +68,15 @@ class SparkContender:
             self.job(work)
             return Outcome(seconds=time.perf_counter() - started, facts=self._memory(work))
         began = time.perf_counter()
-        function = None if work.operation == "frame" else self._known(work)
+        predictions = self._predictions(work)
         made = time.perf_counter()
-        if function is None:
-            predictions = self.frame(work)
-        else:
-            column = self.apply(function, work).alias(PREDICTION)
-            predictions = self._read(work).select(column)
+        facts: dict[str, Any]
         if work.operation == "limit":
-            facts = {"rows": float(len(predictions.limit(10).collect()))}
+            rows = predictions.limit(LIMIT).collect()
+            facts = {name: [row[name] for row in rows] for name in (ID, PREDICTION)}
         else:
             row = predictions.agg(F.count(PREDICTION), F.sum(PREDICTION)).first()
-            facts = {"rows": float(row[0]), "sum": float(row[1] or 0.0)}
+            facts = {"rows": row[0], "sum": row[1] or 0.0}
         ended = time.perf_counter()
         facts |= {"making": made - began, **self._memory(work)}
         return Outcome(seconds=ended - (began if work.operation == "first" else made), facts=facts)
@@ -88,13 +85,18 @@ class SparkContender:
         """Stop the session."""
         self.spark.stop()
 
-    def _known(self, work: Work) -> Any:
+    def _predictions(self, work: Work) -> DataFrame:
+        """Give the predictions as a data frame that nothing has evaluated yet."""
+        if work.operation == "frame":
+            return self.frame(work)
         if work.operation == "first":
-            return self.function(work)
+            self._functions.clear()
         # A user of a session keeps the function, too.
         if work.model not in self._functions:
             self._functions = {work.model: self.function(work)}
-        return self._functions[work.model]
+        column = self.apply(self._functions[work.model], work).alias(PREDICTION)
+        kept = [ID] if work.operation == "limit" else []
+        return self._read(work).select(*kept, column)
 
     def _read(self, work: Work) -> DataFrame:
         frame = self.spark.read.parquet(work.data)
