@@ -24,7 +24,7 @@ PARIS = pa.timestamp("us", "Europe/Paris")
 LOCAL = pa.timestamp("us")
 TEXT, LONG, INT, DOUBLE, FLOAT = pa.string(), pa.int64(), pa.int32(), pa.float64(), pa.float32()
 MONEY = pa.decimal128(10, 2)
-ERROR = object()
+ERROR = "an error"
 
 
 def predictions(returned: Any, kind: pa.DataType) -> list[Any]:
