@@ -228,3 +228,28 @@ def test_job_runs_on_the_bundled_java_where_the_machine_has_none(tmp_path: Path)
     assert facts["sum"] == 90
     assert Path(facts["java"]).samefile(bundled)
     assert Path(facts["java_home"]).is_relative_to(tmp_path / "cache")
+
+
+INTERRUPTED = """
+import signal, sys
+import psutil
+from scorecast.spark.session import start_session
+
+handle = start_session(master="local[1]", conf={"spark.ui.enabled": "false"})
+handle.spark.sparkContext.setLogLevel("OFF")
+jvm = psutil.Process(handle.spark._jvm.java.lang.ProcessHandle.current().pid())
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(42))
+try:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    handle.spark._jvm.java.lang.Thread.sleep(1000)
+finally:
+    handle.stop()
+    print("stopped", handle.spark.sparkContext._jsc)
+"""
+
+
+def test_a_session_is_stopped_after_a_call_that_a_signal_has_cut_off(run_python) -> None:
+    """The answer of that call is not taken for the one of the next, and the exit code is kept."""
+    done = run_python(INTERRUPTED)
+    assert done.stdout.splitlines() == ["stopped None"]
+    assert done.returncode == 42, done.stderr[-2000:]

@@ -11,6 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,9 +42,14 @@ class SessionHandle:
     owned: bool
 
     def stop(self) -> None:
-        """Stop the session if scorecast owns it; leave it alone otherwise."""
+        """Stop the session if scorecast owns it; leave it alone otherwise.
+
+        A signal may have cut off a call to the JVM, whose answer the next call of the same thread
+        would take for its own: the session is stopped from a thread with a connection of its own.
+        """
         if self.owned:
-            self.spark.stop()
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(self.spark.stop).result()
 
 
 def start_session(
