@@ -297,7 +297,7 @@ def estimators() -> dict[str, Callable[[], Any]]:
         "neighbours, brute": lambda: neighbors.KNeighborsRegressor(algorithm="brute"),
         "svc": lambda: svm.SVC(probability=False),
         "linear svc": svm.LinearSVC,
-        "mlp": lambda: MLPRegressor((20,), max_iter=20, early_stopping=True),
+        "mlp": lambda: MLPRegressor(hidden_layer_sizes=(20,), max_iter=20, early_stopping=True),
         "naive bayes": naive_bayes.GaussianNB,
         "k means": lambda: cluster.KMeans(3, n_init=1),
         "pca": lambda: make_pipeline(StandardScaler(), PCA(5), linear_model.Ridge()),
