@@ -128,6 +128,9 @@ def test_columns_of_directories(job):
     found = {row["rid"]: (row["t"], row["n"], row["d"]) for row in arrow[1].to_pylist()}
     days = (dt.date(2024, 2, 29), dt.date(1970, 1, 1))
     assert found == {0: ("a:b", 1, days[0]), 1: ("ü x", -2, days[1]), 2: (None, None, None)}
+    arrow, by_spark = both(job, where="n <= 1 and rid >= 0 and d < '2024-01-01'")
+    assert arrow[0] == by_spark[0]
+    assert [row["rid"] for row in arrow[1].to_pylist()] == [1]
 
 
 def test_rows_that_fail_are_named_by_file_and_row(job):

@@ -13,7 +13,7 @@ from scorecast.batch.engines.spans import Sizes, spans_of
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer
 from scorecast.spark.types import to_arrow
-from scorecast.worker.conditions import Comparison
+from scorecast.worker.conditions import Comparison, met
 from scorecast.worker.row_groups import ReadPlan, Span
 
 
@@ -57,8 +57,24 @@ class Reading:
         )
 
     def spans(self, files: Sequence[str]) -> list[Span]:
-        """Give the row groups of files, one span for each, in the order of the files."""
-        return [span for number, path in enumerate(files) for span in self._of_file(number, path)]
+        """Give the row groups of files, one span for each, in the order of the files.
+
+        Files whose directories tell that no row meets the conditions are left out.
+        """
+        return [
+            span
+            for number, path in enumerate(files)
+            if self._may_meet(path)
+            for span in self._of_file(number, path)
+        ]
+
+    def _may_meet(self, path: str) -> bool:
+        known = [found for found in self.conditions if found.column in self.directory]
+        if not known:
+            return True
+        values = zip(self.directory, self.values[path], strict=True)
+        row = pa.RecordBatch.from_pylist([dict(values)], self._arrow(self.directory, "UTC"))
+        return bool(met(row, known)[0].as_py())
 
     def _of_file(self, number: int, path: str) -> Iterator[Span]:
         whole = Span(path, shown(path), number, (), 0, 0, self.values.get(path, ()), 1)
