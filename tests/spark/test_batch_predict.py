@@ -334,8 +334,8 @@ def test_a_worker_that_fails_outside_the_model_is_a_failed_prediction(
 
         return df.select(F.udf(fail, "long")("c0").alias("prediction")).collect()
 
-    monkeypatch.setattr("scorecast.batch.attempts.run_tasks", broken)
-    assert main(options(work, churn_model)) == 5
+    monkeypatch.setattr("scorecast.batch.engines.spark._run", broken)
+    assert main([*options(work, churn_model), "--engine", "spark"]) == 5
     shown = capsys.readouterr().err
     assert "A Python worker failed: ImportError: no module named scorecast" in shown
     assert len(shown.splitlines()) < 4
