@@ -253,3 +253,53 @@ def test_a_session_is_stopped_after_a_call_that_a_signal_has_cut_off(run_python)
     done = run_python(INTERRUPTED)
     assert done.stdout.splitlines() == ["stopped None"]
     assert done.returncode == 42, done.stderr[-2000:]
+
+
+CUT_OFF_WHILE_IT_STARTS = """
+import os, signal, sys
+from py4j.clientserver import ClientServerConnection
+from pyspark import SparkContext
+from scorecast.spark.session import start_session
+
+armed, make, send = [], SparkContext._initialize_context, ClientServerConnection.send_command
+
+
+class Stream:
+    # Gets a signal between a call to the JVM and its answer.
+    def __init__(self, stream):
+        self.stream = stream
+
+    def readline(self):
+        if armed:
+            armed.clear()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self.stream.readline()
+
+    def close(self):
+        self.stream.close()
+
+
+def send_command(connection, command):
+    # The answer to the question for a static method is none to the call that ends a context.
+    if armed and command.startswith("r\\nm\\n"):
+        connection.stream = Stream(connection.stream)
+    return send(connection, command)
+
+
+def initialize(context, conf):
+    made = make(context, conf)
+    armed.append(True)
+    return made
+
+
+SparkContext._initialize_context = initialize
+ClientServerConnection.send_command = send_command
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+start_session(master="local[1]", conf={"spark.ui.enabled": "false"})
+"""
+
+
+def test_a_signal_while_a_session_starts_keeps_its_exit_code(run_python) -> None:
+    """It takes effect when the session is there, and no call to the JVM is cut off."""
+    done = run_python(CUT_OFF_WHILE_IT_STARTS)
+    assert done.returncode == 143, done.stderr[-2000:]

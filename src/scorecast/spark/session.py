@@ -93,7 +93,7 @@ def start_session(
         # A Connect server inside this process takes its settings from here alone.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         options.setdefault(_TIME_ZONE, "UTC")
-    with nullcontext() if remote else _default_master(os.environ):
+    with _signals_held(), nullcontext() if remote else _default_master(os.environ):
         if not remote:
             _connect_java(options)
         spark = SparkSession.builder.config(map=dict(options)).getOrCreate()
@@ -101,20 +101,20 @@ def start_session(
 
 
 def _connect_java(options: Mapping[str, str]) -> None:
-    """Connect to the JVM of this process, which is started unless it runs.
-
-    Signals wait so long: a JVM that pyspark has not connected to yet would live on for ever.
-    """
+    """Connect to the JVM of this process, which is started unless it runs."""
     from pyspark import SparkConf, SparkContext
 
-    with _signals_held():
-        conf = SparkConf().setAll(list(options.items()))
-        SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - what `getOrCreate` begins with
+    conf = SparkConf().setAll(list(options.items()))
+    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - what `getOrCreate` begins with
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let signals that end a process take effect after the block, where Python handles them."""
+    """Let signals that end a process take effect after the block, where Python handles them.
+
+    A JVM that pyspark has not connected to yet would live on for ever, and a context that is cut
+    off while it is made ends itself, by calls that take the answers of the one that was cut off.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -124,13 +124,18 @@ def _signals_held() -> Iterator[None]:
         for number in (signal.SIGINT, signal.SIGTERM)
         if (handler := signal.getsignal(number)) is not None
     }
+
+    def hold(number: int, _frame: object) -> None:
+        held.append(number)
+
     for number in handlers:
-        signal.signal(number, lambda number, _frame: held.append(number))
+        signal.signal(number, hold)
     try:
         yield
     finally:
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is hold:  # pyspark brings a handler of its own
+                signal.signal(number, handler)
         if held:
             signal.raise_signal(held[0])
 
