@@ -22,7 +22,7 @@ from pathlib import Path
 
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import tree_digest, unpack
-from scorecast.worker.eviction import leftover, make_room
+from scorecast.worker.eviction import discard, leftover, make_room
 from scorecast.worker.locks import Lock, locked
 from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
 from scorecast.worker.stamps import is_stamped, write_stamp
@@ -75,7 +75,7 @@ def open_copy(root: Path, digest: str, read: Callable[[], bytes]) -> ModelCopy:
                 stacklevel=2,
             )
             # Who uses them keeps what is open or mapped, and finds equal files by name.
-            _discard(entry)
+            discard(entry)
         if not entry.exists():
             _make(entry, digest, read)
         lease = Lock(root / f"{name}.use")
@@ -131,10 +131,3 @@ def _unwritable(root: Path, size: int, error: OSError) -> ShippingError:
         "limits what stays there."
     )
     return ShippingError(message)
-
-
-def _discard(entry: Path) -> None:
-    old = leftover(entry, "old")
-    shutil.rmtree(old, ignore_errors=True)
-    entry.rename(old)
-    shutil.rmtree(old, ignore_errors=True)

@@ -37,16 +37,21 @@ def leftover(entry: Path, kind: str) -> Path:
     return entry.with_name(f".{entry.name}.{kind}")
 
 
+def discard(entry: Path) -> None:
+    """Remove an entry, of which never half is there under its name. The caller holds its lock."""
+    old = leftover(entry, "old")
+    shutil.rmtree(old, ignore_errors=True)
+    entry.rename(old)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def _remove(entry: Path) -> bool:
     with (
         locked_if_free(entry.with_name(f"{entry.name}.lock")) as free,
         locked_if_free(entry.with_name(f"{entry.name}.use")) as unused,
     ):
         if free and unused and entry.exists():
-            old = leftover(entry, "old")
-            shutil.rmtree(old, ignore_errors=True)
-            entry.rename(old)  # never half an entry under its name
-            shutil.rmtree(old, ignore_errors=True)
+            discard(entry)
             return True
     return False
 
