@@ -327,14 +327,14 @@ def test_a_worker_that_fails_outside_the_model_is_a_failed_prediction(
 ):
     """An exception of a worker that is none of ours is shown by its one line of Python."""
 
-    def broken(df, _plan):
+    def broken(df, _plan, _read):
         def fail(_value):
             msg = "no module named scorecast"
             raise ImportError(msg)
 
         return df.select(F.udf(fail, "long")("c0").alias("prediction")).collect()
 
-    monkeypatch.setattr("scorecast.batch.engines.spark._run", broken)
+    monkeypatch.setattr("scorecast.batch.engines.spark.run_tasks", broken)
     assert main([*options(work, churn_model), "--engine", "spark"]) == 5
     shown = capsys.readouterr().err
     assert "A Python worker failed: ImportError: no module named scorecast" in shown

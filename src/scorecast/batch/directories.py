@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from pyspark.sql import types as st
 
 from scorecast.batch.file_names import local_file, shown
+from scorecast.worker.partitions import NO_VALUE
 
-_NULL = "__HIVE_DEFAULT_PARTITION__"
 # Types for which Spark's way to read a name is known and plain.
 _READ: dict[str, Callable[[str], Any]] = {
     "string": str,
@@ -62,7 +62,7 @@ def _of_file(path: str, columns: Sequence[st.StructField], taken: set[str]) -> t
 
 def _value(named: dict[str, str], field: st.StructField, path: str) -> Any:
     text = named.get(field.name.casefold())
-    if text == _NULL:
+    if text == NO_VALUE:
         return None
     try:
         return _READ[field.dataType.simpleString()](text or "")

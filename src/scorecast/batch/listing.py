@@ -22,6 +22,7 @@ from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer, corrupt_error, read_footers
 from scorecast.errors import ConfigError, InputDataError, OutputError, one_line
 from scorecast.spark.types import from_arrow, nullable
+from scorecast.worker.partitions import NO_VALUE
 from scorecast.worker.storage import filesystem_of
 
 _GLOB = re.compile(r"[*?\[]")
@@ -30,7 +31,6 @@ _NO_CONNECTOR = re.compile(
     r"No FileSystem for scheme|UnsupportedFileSystemException"
     r"|Class org\.apache\.hadoop\.fs\.\S+ not found"
 )
-_NULL = "__HIVE_DEFAULT_PARTITION__"
 _INT = re.compile(r"-?\d{1,18}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 # What Spark takes for another type than text.
@@ -65,13 +65,7 @@ def list_parquet(paths: Sequence[str], *, skip_corrupt: bool) -> Listed:
     Raises:
         InputDataError: There is nothing to read, or the store does not answer.
     """
-    found = {uri: below for path in paths for uri, below in _files(path)}
-    if not found:
-        message = (
-            f'The input "{", ".join(map(shown, paths))}" holds no files, but for hidden ones, '
-            "whose names begin with _ or a dot."
-        )
-        raise InputDataError(message)
+    found = _found(paths)
     files = tuple(sorted(found))
     schema = _schema(_first_footer(files, skip_corrupt=skip_corrupt))
     taken = {name.casefold() for name in schema.names}
@@ -86,6 +80,27 @@ def list_parquet(paths: Sequence[str], *, skip_corrupt: bool) -> Listed:
         )
         raise InputDataError(message)
     return Listed(files, st.StructType([*schema.fields, *directories]))
+
+
+def list_files(paths: Sequence[str]) -> tuple[str, ...]:
+    """Give `Listed.files` alone, without looking into any file.
+
+    Raises:
+        InputDataError: There is nothing to read, or the store does not answer.
+    """
+    return tuple(sorted(_found(paths)))
+
+
+def _found(paths: Sequence[str]) -> dict[str, str]:
+    """Give the URI of each file, and its path below what was given."""
+    found = {uri: below for path in paths for uri, below in _files(path)}
+    if not found:
+        message = (
+            f'The input "{", ".join(map(shown, paths))}" holds no files, but for hidden ones, '
+            "whose names begin with _ or a dot."
+        )
+        raise InputDataError(message)
+    return found
 
 
 def _files(path: str) -> Iterator[tuple[str, str]]:
@@ -172,7 +187,7 @@ def _directories(paths: Iterable[str]) -> dict[str, list[str]]:
 
 def _kind(name: str, values: Sequence[str]) -> st.DataType:
     """Give the type that Spark finds for the values of directories."""
-    known = [value for value in values if value != _NULL]
+    known = [value for value in values if value != NO_VALUE]
     if known and all(map(_INT.fullmatch, known)):
         small = all(-(2**31) <= int(value) < 2**31 for value in known)
         return st.IntegerType() if small else st.LongType()

@@ -15,7 +15,7 @@ from pyspark.sql import types as st
 
 from scorecast.batch.file_names import file_names, shown, shown_raw, spellings
 from scorecast.batch.footers import read_footers
-from scorecast.batch.listing import lacks_connector, list_parquet
+from scorecast.batch.listing import lacks_connector, list_files, list_parquet
 from scorecast.batch.repeatable import is_repeatable
 from scorecast.batch.source_errors import corrupt_file_of, quiet, reason_of
 from scorecast.errors import ConfigError, InputDataError, did_you_mean
@@ -153,7 +153,7 @@ def list_again(spark: SparkSession, options: InputOptions, source: Source) -> tu
         InputDataError: There is nothing to read any more.
     """
     if not source.by_spark:
-        return list_parquet(options.paths, skip_corrupt=True).files
+        return list_files(options.paths)
     given = {name.casefold(): value for name, value in options.options.items()}
     reader = _reader(spark, options, given)
     if options.format.casefold() in _FILES:

@@ -19,7 +19,7 @@ def reading(*conditions):
         for day in ("mon", "tue")
     }
     values = {path: (path.split("=")[1][:3],) for path in footers}
-    return Reading(schema, footers, ("day",), values, conditions, 100, Sizes(1, 1))
+    return Reading(schema, footers, ("day",), values, conditions, 100, Sizes(1, 1), 2)
 
 
 def test_row_groups_know_their_place_and_their_directory():

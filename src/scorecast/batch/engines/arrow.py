@@ -10,17 +10,15 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark import TaskContext
 
-from scorecast.batch.engines.job import Attempt, Shared, plan_task, sent_columns
+from scorecast.batch.engines.job import Attempt, Shared, plan_task, run_tasks, sent_columns
 from scorecast.batch.engines.reading import Reading
 from scorecast.batch.engines.spans import divide
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.units import UnitOutcome
-from scorecast.spark.versions import parallelism
 from scorecast.worker.places import Places
 from scorecast.worker.row_groups import ReadPlan, Span, read_spans
-from scorecast.worker.task import TaskPlan, TaskRecord, read_record, run_task
+from scorecast.worker.task import TaskPlan, TaskRecord
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -46,7 +44,7 @@ def predict_unit(shared: Shared, inputs: Inputs, attempt: Attempt, reading: Read
     numbers = {span.file: span.name for span in spans}
     at = len(read.columns)
     task = plan_task(shared, attempt, Places(at, at + 1, numbers), names)
-    tasks = divide(spans, parallelism(spark), reading.sizes)
+    tasks = divide(spans, reading.cores, reading.sizes)
     records = _run(spark, tasks, read, task) if tasks else []
     return UnitOutcome(records, inputs.rows_read(attempt.files, records, None))
 
@@ -54,16 +52,10 @@ def predict_unit(shared: Shared, inputs: Inputs, attempt: Attempt, reading: Read
 def _run(
     spark: SparkSession, tasks: Sequence[Sequence[Span]], read: ReadPlan, plan: TaskPlan
 ) -> list[TaskRecord]:
-    """Run the tasks of a unit and give their records, one for each that succeeded."""
+    """Run the tasks of a unit: each gets its number, by which it finds what to read."""
 
     def on_numbers(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        assert context is not None  # noqa: S101 - this runs in a task
         for number in (value.as_py() for batch in numbers for value in batch.column(0)):
-            batches = read_spans(tasks[number], read)
-            record = run_task(batches, plan, partition=number, attempt=context.attemptNumber())
-            yield pa.RecordBatch.from_pydict({"record": [record.to_json()]})
+            yield from read_spans(tasks[number], read)
 
-    numbered = spark.range(0, len(tasks), 1, len(tasks))
-    rows = numbered.mapInArrow(on_numbers, "record string").collect()
-    return [read_record(row[0]) for row in rows]
+    return run_tasks(spark.range(0, len(tasks), 1, len(tasks)), plan, on_numbers)

@@ -25,6 +25,7 @@ from scorecast.batch.inputs import Inputs
 from scorecast.batch.where import simple_conditions
 from scorecast.errors import ConfigError, RuntimeEnvironmentError
 from scorecast.spark.types import to_arrow
+from scorecast.spark.versions import parallelism
 from scorecast.worker.conditions import Comparison
 from scorecast.worker.row_groups import BATCH_ROWS
 
@@ -214,6 +215,7 @@ def _reading(
             bytes_of(str(spark.conf.get("spark.sql.files.maxPartitionBytes"))),
             bytes_of(str(spark.conf.get("spark.sql.files.openCostInBytes"))),
         ),
+        cores=parallelism(spark),
     )
 
 

@@ -5,11 +5,12 @@ Driver only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark import TaskContext
 from pyspark.sql import types as st
 
 from scorecast.errors import ConfigError, InputMismatchError
@@ -20,7 +21,7 @@ from scorecast.worker.handle import ModelHandle
 from scorecast.worker.parts import PartOptions, partition_problems
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan
-from scorecast.worker.task import TaskPlan
+from scorecast.worker.task import TaskPlan, TaskRecord, read_record, run_task
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -191,6 +192,29 @@ def _aside(
     arrow = pa.schema([(field.name, to_arrow(field.dataType, zone)) for field in fields])
     in_files = st.StructType([field for field in fields if field.name not in by])
     return PartOptions(arrow, nullable(in_files).json(), version, codec, by)
+
+
+def run_tasks(
+    df: DataFrame,
+    plan: TaskPlan,
+    read: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]],
+) -> list[TaskRecord]:
+    """Run one task for each partition of a frame and give the records of those that succeeded.
+
+    Args:
+        df: What comes to the tasks.
+        plan: What they do.
+        read: Gives the rows of a task, from what comes to it. Runs on workers, once per attempt.
+    """
+
+    def on_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        context = TaskContext.get()
+        assert context is not None  # noqa: S101 - this runs in a task
+        partition, attempt = context.partitionId(), context.attemptNumber()
+        record = run_task(read(batches), plan, partition=partition, attempt=attempt)
+        yield pa.RecordBatch.from_pydict({"record": [record.to_json()]})
+
+    return [read_record(row[0]) for row in df.mapInArrow(on_batches, "record string").collect()]
 
 
 def passes(kind: st.DataType) -> bool:

@@ -29,6 +29,7 @@ class Reading:
         conditions: What rows have to meet.
         batch_rows: Most rows of a batch.
         sizes: How large tasks are.
+        cores: Tasks that run at once.
     """
 
     schema: st.StructType
@@ -38,6 +39,7 @@ class Reading:
     conditions: tuple[Comparison, ...]
     batch_rows: int
     sizes: Sizes
+    cores: int
 
     def plan(self, columns: Sequence[str], time_zone: str) -> ReadPlan:
         """Give how workers read.

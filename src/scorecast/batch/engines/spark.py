@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-from pyspark import TaskContext
 from pyspark.sql import functions as F  # noqa: N812 - the name that everybody uses
 from pyspark.sql import types as st
 
-from scorecast.batch.engines.job import Attempt, Shared, passes, plan_task, sent_columns
+from scorecast.batch.engines.job import Attempt, Shared, passes, plan_task, run_tasks, sent_columns
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.units import UnitOutcome
 from scorecast.spark.column_function import column_of
 from scorecast.worker.places import Places
-from scorecast.worker.task import TaskPlan, TaskRecord, read_record, run_task
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column
 
 
 def predict_unit(shared: Shared, inputs: Inputs, attempt: Attempt) -> UnitOutcome:
@@ -40,21 +37,8 @@ def predict_unit(shared: Shared, inputs: Inputs, attempt: Attempt) -> UnitOutcom
     places, more = _places(len(columns), names, has_row=has_row)
     selected = rows.select(*(c.alias(f"c{i}") for i, c in enumerate([*columns, *more])))
     task = plan_task(shared, attempt, places, rows.columns)
-    records = _run(selected, task)
+    records = run_tasks(selected, task, iter)
     return UnitOutcome(records, inputs.rows_read(attempt.files, records, counted()))
-
-
-def _run(df: DataFrame, plan: TaskPlan) -> list[TaskRecord]:
-    """Run the tasks of a unit and give their records, one for each that succeeded."""
-
-    def on_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        context = TaskContext.get()
-        assert context is not None  # noqa: S101 - this runs in a task
-        partition, attempt = context.partitionId(), context.attemptNumber()
-        record = run_task(batches, plan, partition=partition, attempt=attempt)
-        yield pa.RecordBatch.from_pydict({"record": [record.to_json()]})
-
-    return [read_record(row[0]) for row in df.mapInArrow(on_batches, "record string").collect()]
 
 
 def _places(at: int, names: Mapping[str, str], *, has_row: bool) -> tuple[Places, list[Column]]:
