@@ -48,6 +48,11 @@ def test_many_small_files_are_few_tasks():
     assert len(divide(spans, 16, SIZES)) == 32
 
 
+def test_opening_a_file_may_cost_nothing():
+    """The session may say so (spark.sql.files.openCostInBytes=0)."""
+    assert len(divide(file("f", 0, (10, 1000), (10, 1000)), 2, Sizes(128 * MIB, 0))) == 2
+
+
 @given(
     groups=st.lists(
         st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**9)), max_size=6), max_size=6

@@ -58,7 +58,7 @@ def divide(spans: Sequence[Span], cores: int, sizes: Sizes) -> list[list[Span]]:
     ]
     total = sum(costs)
     rounds = max(1, math.ceil(total / (cores * sizes.most_bytes)))
-    count = min(rounds * cores, max(1, total // sizes.open_bytes))
+    count = min(rounds * cores, max(1, total // max(1, sizes.open_bytes)))
     tasks: dict[int, list[Span]] = {}
     done = 0
     for span, cost in zip(spans, costs, strict=True):
