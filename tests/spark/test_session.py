@@ -11,15 +11,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from pyspark.sql import SparkSession
 
 import scorecast
 from scorecast.spark.session import start_session
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 OWN_SESSION = """
 import json, sys
@@ -153,10 +151,11 @@ def without_java(directory: Path) -> str:
 def test_session_of_the_user_is_returned_untouched(spark: SparkSession) -> None:
     """A session that exists is returned as it is: not owned, nothing set, not stopped."""
     before = spark.sql("SET").collect()
+    active = SparkSession.active()  # another test may have left a session of its own active
     handle = start_session(
         app_name="other", master="local[7]", conf={"spark.sql.shuffle.partitions": "77"}
     )
-    assert handle.spark is spark
+    assert handle.spark is active
     assert not handle.owned
     handle.stop()
     assert spark.sql("SET").collect() == before
