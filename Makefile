@@ -39,6 +39,8 @@ test: $(TEST_VENV)/.installed
 # The long version of tests/faults; two to three hours.
 faults: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/python tests/faults/long.py --all
+	ERROR_PATTERNS=200 $(TEST_VENV)/bin/python -m pytest -k any_pattern \
+		tests/spark/job/test_quarantine.py
 
 lint: $(TEST_VENV)/.installed
 	$(TEST_VENV)/bin/ruff format --check .

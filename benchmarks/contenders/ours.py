@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -33,9 +32,7 @@ class Arrow(SparkContender):
 
     def job(self, work: Work) -> None:
         """Run the job, all its guards included."""
-        options: dict[str, Any] = {}
-        if "engine" in {field.name for field in fields(BatchPredictConfig)}:
-            options["engine"] = self.engine
+        options: dict[str, Any] = {"engine": self.engine}
         if work.quarantine:
             options |= {"on_error": "quarantine", "max_error_rate": 0.001}
         config = BatchPredictConfig(

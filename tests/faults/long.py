@@ -30,7 +30,7 @@ CHECKS: dict[str, tuple[Callable[[Place, Tally], None], int]] = {
     "max-failures": (checks.max_failures, 1),
     "pair": (checks.pair, 30),
     "siblings": (checks.siblings, 1),
-    "zombie": (checks.zombie, 10),
+    "zombie": (checks.zombie, 20),
     "worker-kill": (checks.worker_kill, 50),
     "executor-kill": (checks.executor_kill, 20),
     "decommission": (checks.decommission, 3),

@@ -43,6 +43,20 @@ def spark():
     handle.spark.stop()
 
 
+@pytest.fixture
+def conf(spark):
+    """Set options of the session for one test."""
+    before = {}
+
+    def change(name: str, value: str) -> None:
+        before.setdefault(name, spark.conf.get(name))
+        spark.conf.set(name, value)
+
+    yield change
+    for name, value in before.items():
+        spark.conf.set(name, value)
+
+
 @pytest.fixture(scope="session")
 def people(people: pd.DataFrame) -> pd.DataFrame:
     """Give the people with times in microseconds: Spark reads no finer ones from parquet."""

@@ -16,6 +16,7 @@ from pyspark.sql import types as st
 from scorecast.batch.file_names import file_names, shown, shown_raw, spellings
 from scorecast.batch.footers import read_footers
 from scorecast.batch.listing import lacks_connector, list_files, list_parquet
+from scorecast.batch.plain_columns import plain_columns
 from scorecast.batch.repeatable import is_repeatable
 from scorecast.batch.source_errors import corrupt_file_of, quiet, reason_of
 from scorecast.errors import ConfigError, InputDataError, did_you_mean
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _TABLE = "table"
+_STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.\-]*:/", re.IGNORECASE)
 _GLOB = re.compile(r"[\\\[\]{}*?]")
 _FILES = ("avro", "binaryfile", "csv", "json", "orc", "parquet", "text", "xml")
 
@@ -126,7 +128,7 @@ def open_source(
     reader = partial(_reader, spark, options, given)
     try:
         try:
-            df = _opened(reader(), options)
+            df = _opened(_with_columns(spark, reader, options), options)
             names = list(df.columns)
         except (PySparkException, Py4JError) as error:
             if not skip_corrupt:
@@ -226,6 +228,18 @@ def _reader(
         defaults.update(_COMPLETE)
     added = {name: value for name, value in defaults.items() if name.casefold() not in given}
     return spark.read.options(**{**added, **options.options})
+
+
+def _with_columns(
+    spark: SparkSession, reader: Callable[[], DataFrameReader], options: InputOptions
+) -> DataFrameReader:
+    """Tell a reader of local parquet files their columns, if they need no job of Spark to find."""
+    elsewhere = any(_STORE.match(path) for path in options.paths)
+    if options.format != "parquet" or options.options or elsewhere:
+        return reader()
+    files = _opened(reader().schema("unknown int"), options).inputFiles()
+    columns = plain_columns(spark, files)
+    return reader() if columns is None else reader().schema(columns)
 
 
 def _around_broken(

@@ -45,17 +45,3 @@ def job(spark, tmp_path, counting_model) -> Callable:
     from job_kit import Kit
 
     return Kit(spark, tmp_path, counting_model)
-
-
-@pytest.fixture
-def conf(spark):
-    """Set options of the session for one test."""
-    before = {}
-
-    def change(name: str, value: str) -> None:
-        before.setdefault(name, spark.conf.get(name))
-        spark.conf.set(name, value)
-
-    yield change
-    for name, value in before.items():
-        spark.conf.set(name, value)
