@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scorecast.errors import ConfigError
 from scorecast.models.info import ModelInfo
+from scorecast.models.yaml_file import NotYamlError, read_yaml
 
 
 def accepted_config(
@@ -45,13 +44,11 @@ def accepted_config(
 
 def _read(file: str | Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        raw = read_yaml(Path(file))
     except OSError as error:
         raise _unusable(file, error.strerror or type(error).__name__) from error
-    except (yaml.YAMLError, ValueError) as error:  # the latter for a date such as 2024-02-31, too
-        place = getattr(error, "problem_mark", None)
-        where = "" if place is None else f" at line {place.line + 1}"
-        raise _unusable(file, f"it is not YAML{where}") from error
+    except NotYamlError as error:
+        raise _unusable(file, str(error)) from error
     if not isinstance(raw, dict):
         kind = "nothing" if raw is None else f"a {type(raw).__name__}"
         raise _unusable(file, f"it holds {kind}")

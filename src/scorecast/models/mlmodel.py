@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from scorecast.errors import ArtifactNotFoundError, MLmodelError
 from scorecast.models.info import InputExample, ModelInfo
 from scorecast.models.signature_json import parse_signature
+from scorecast.models.yaml_file import NotYamlError, read_yaml
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
@@ -120,13 +119,9 @@ def _mlmodel_file(directory: Path) -> Path:
 
 def _read_mapping(file: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        place = getattr(error, "problem_mark", None)
-        where = "" if place is None else f" at line {place.line + 1}"
-        message = (
-            f'Cannot read "{file}": it is not YAML{where}. Fetch the model again, or save it again.'
-        )
+        raw = read_yaml(file)
+    except NotYamlError as error:
+        message = f'Cannot read "{file}": {error}. Fetch the model again, or save it again.'
         raise MLmodelError(message) from error
     if not isinstance(raw, dict):
         kind = "empty" if raw is None else f"a {type(raw).__name__}"

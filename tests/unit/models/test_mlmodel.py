@@ -345,6 +345,7 @@ def test_the_directory_above_a_model_gets_a_hint(tmp_path: Path) -> None:
 BROKEN = {
     "not YAML": ("flavors: {\n", "it is not YAML at line 2"),
     "a tab": ("flavors:\n\tx: 1\n", "it is not YAML at line 2"),
+    "a day that is none": ("flavors: {}\nutc_time_created: 2024-02-31\n", "it is not YAML"),
     "an object of Python": ("a: !!python/object/apply:os.getcwd []\n", "it is not YAML at line 1"),
     "empty": ("", "expected a YAML mapping, found empty"),
     "a list": ("- a\n", "expected a YAML mapping, found a list"),
