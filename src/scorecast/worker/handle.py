@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
 from scorecast.worker.cache import MODELS
 from scorecast.worker.copies import ModelCopy, open_copy
+from scorecast.worker.garbage import frozen_afterwards
 from scorecast.worker.mapped import mapped_objects
 from scorecast.worker.threads import limit_threads
 
@@ -135,12 +137,14 @@ class ModelHandle:
         return replace(self, source=source), copy
 
     def _load(self, key: str) -> _OpenModel:
-        threads = limit_threads(self.source.cpus(), os.environ)
-        copy = self.source.open(self.digest)
-        shared = mapped_objects(copy, key, os.environ)
-        predictor = load_predictor(
-            copy.directory, self.info, self.config, shared=shared, threads=threads
-        )
+        cpus = self.source.cpus()
+        with nullcontext() if cpus is None else frozen_afterwards():
+            threads = limit_threads(cpus, os.environ)
+            copy = self.source.open(self.digest)
+            shared = mapped_objects(copy, key, os.environ)
+            predictor = load_predictor(
+                copy.directory, self.info, self.config, shared=shared, threads=threads
+            )
         return _OpenModel(predictor, copy)
 
 

@@ -18,7 +18,7 @@ from scorecast.batch.directories import DirectoryError, directory_values
 from scorecast.batch.drift import reads_alike, spark_type
 from scorecast.batch.engines.job import Job, passes, sent_columns
 from scorecast.batch.engines.reading import Reading
-from scorecast.batch.engines.spans import Sizes
+from scorecast.batch.engines.spans import TASK_BYTES, Sizes
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer
 from scorecast.batch.inputs import Inputs
@@ -47,7 +47,10 @@ _CALENDARS = (
     "spark.sql.parquet.int96RebaseModeInRead",
 )
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+_BYTES = "spark.sql.files.maxPartitionBytes"
+# What the session says where nobody has set it: then the arrow engine takes what suits it.
 _SPARKS_OWN_ROWS = 10_000
+_SPARKS_OWN_BYTES = 128 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -203,7 +206,7 @@ def _reading(
         values = directory_values(paths, directory, taken)
     else:
         values = {}
-    rows = int(str(spark.conf.get(_ROWS)))
+    rows, size = int(str(spark.conf.get(_ROWS))), bytes_of(str(spark.conf.get(_BYTES)))
     return Reading(
         schema=schema,
         footers=inputs.footers,
@@ -212,7 +215,7 @@ def _reading(
         conditions=conditions,
         batch_rows=BATCH_ROWS if rows == _SPARKS_OWN_ROWS or rows < 1 else rows,
         sizes=Sizes(
-            bytes_of(str(spark.conf.get("spark.sql.files.maxPartitionBytes"))),
+            TASK_BYTES if size == _SPARKS_OWN_BYTES else size,
             bytes_of(str(spark.conf.get("spark.sql.files.openCostInBytes"))),
         ),
         cores=parallelism(spark),

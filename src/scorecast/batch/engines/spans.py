@@ -9,14 +9,17 @@ from itertools import accumulate
 
 from scorecast.worker.row_groups import Span
 
+TASK_BYTES = 512 << 20
+"""Uncompressed bytes of a task. Memory does not grow with them, and starting one costs 50 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How large tasks are, in Spark's settings for this.
 
     Attributes:
-        most_bytes: ``spark.sql.files.maxPartitionBytes``: bytes of a task, unless one row group
-            has more.
+        most_bytes: ``spark.sql.files.maxPartitionBytes``: uncompressed bytes of a task, unless one
+            row group has more.
         open_bytes: ``spark.sql.files.openCostInBytes``: what opening a file costs, in bytes that
             could be read meanwhile.
     """
