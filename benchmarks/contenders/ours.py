@@ -42,6 +42,8 @@ class Arrow(SparkContender):
             result_type=work.result,
             output_column=PREDICTION,
             keep=(ID,),
+            # A tensor has no name, so that its column has to be told.
+            columns=tuple(work.inputs) if work.kind == "list" else None,
             mode="overwrite",
             keep_replaced=0,
             **options,

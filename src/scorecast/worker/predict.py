@@ -201,8 +201,9 @@ def call_model(
 
 def _where(error: BaseException) -> str:
     """Name the line that raised; the traceback itself may not reach the user."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}, line {frame.lineno}, in {frame.name}"
+    # Not `traceback`, which looks at the source of every frame: a search for rows fails often.
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    return f"{Path(frame.f_code.co_filename).name}, line {line}, in {frame.f_code.co_name}"
 
 
 def _next_step(error: BaseException) -> str:

@@ -87,12 +87,16 @@ def read_spans(spans: Sequence[Span], plan: ReadPlan) -> Iterator[pa.RecordBatch
 
     Yields:
         Batches with the columns of the plan, then the number of the file and the row in it, named
-        ``c0``, ``c1`` and so on.
+        ``c0``, ``c1`` and so on. Small ones, as those of small files, come together.
 
     Raises:
         InputFileError: A file is broken.
         InputDataError: A file cannot be reached, or was replaced.
     """
+    return _together(_of_spans(spans, plan), plan.batch_rows)
+
+
+def _of_spans(spans: Sequence[Span], plan: ReadPlan) -> Iterator[pa.RecordBatch]:
     for span in spans:
         rows = 0
         for row, batch in _read(span, plan):
@@ -106,6 +110,27 @@ def read_spans(spans: Sequence[Span], plan: ReadPlan) -> Iterator[pa.RecordBatch
                 "when the job started. Run again once nothing changes the input."
             )
             raise InputDataError(message)
+
+
+def _together(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.RecordBatch]:
+    """Join batches that are together no larger than a large one: each costs a call of a model."""
+    waiting: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        if waiting and (rows + batch.num_rows > most or size + batch.nbytes > _BATCH_BYTES):
+            yield _joined(waiting)
+            waiting, rows, size = [], 0, 0
+        waiting.append(batch)
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    (joined,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return joined
 
 
 def _read(span: Span, plan: ReadPlan) -> Iterator[tuple[int, pa.RecordBatch]]:

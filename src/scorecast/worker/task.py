@@ -211,7 +211,7 @@ class _Task:
         self, batch: pa.RecordBatch, made: pa.Array, good: PartWriter, bad: PartWriter | None
     ) -> None:
         plan, rows = self.plan, batch.num_rows
-        kept = len(plan.parts.schema) - 1
+        kept = batch.select(range(len(plan.parts.schema) - 1))
         failed = 0
         if pa.types.is_struct(made.type) and plan.predict.options.on_error == "struct":
             result, texts, classes = made.flatten()
@@ -219,15 +219,16 @@ class _Task:
             if failed:
                 self._note(failed, next(text.as_py() for text in texts if text.is_valid))
             if failed and bad is not None:
-                wrong = pc.is_valid(texts)
-                bad.write(self._quarantined(batch, texts, classes).filter(wrong))
-                batch, result = batch.filter(pc.invert(wrong)), result.filter(pc.invert(wrong))
+                wrong, well = pc.is_valid(texts), pc.is_null(texts)
+                aside = (batch, texts, classes)
+                bad.write(self._quarantined(*(part.filter(wrong) for part in aside)))
+                kept, result = kept.filter(well), result.filter(well)
             made = result
         if plan.fail_on_nan and (nan := not_finite(made)[0]):
             self.pending = deque([batch])
             raise nan_predicted(nan)
         self.tally.add(rows, failed, made)
-        columns = [*batch.columns[:kept], made]
+        columns = [*kept.columns, made]
         good.write(pa.RecordBatch.from_arrays(columns, schema=plan.parts.schema))
 
     def _quarantined(

@@ -71,6 +71,30 @@ def test_columns_come_in_the_order_and_types_of_the_plan(file):
     assert found.column(5).to_pylist() == rows
 
 
+def test_small_batches_come_together(file):
+    """Those of many spans, as small files have; none is larger than is asked for."""
+    schema = pa.schema([("B", pa.float64())])
+    spans = [span(file, (group,), file=group) for group in range(ROWS // GROUP)]
+    batches = list(read_spans(spans, ReadPlan(schema, batch_rows=250)))
+    assert [batch.num_rows for batch in batches] == [200] * 5
+    assert len(list(read_spans(spans, ReadPlan(schema)))) == 1
+    found = pa.Table.from_batches(batches)
+    assert found.column(0).to_pylist() == TABLE["B"].to_pylist()
+    assert found.column(1).to_pylist() == [row // GROUP for row in range(ROWS)]
+    assert found.column(2).to_pylist() == list(range(ROWS))
+
+
+def test_batches_are_small_where_rows_are_large(tmp_path):
+    """A batch holds at most 64 MiB; row groups that are larger together do not come together."""
+    path = tmp_path / "wide.parquet"
+    values = pa.array([bytes([i]) * (24 << 20) for i in range(4)])
+    pq.write_table(pa.table({"x": values}), path, row_group_size=1)
+    whole = span(path, (0, 1, 2, 3), first_row=0, rows=4, row_bytes=24 << 20)
+    schema = pa.schema([("x", pa.binary())])
+    sizes = [batch.num_rows for batch in read_spans([whole], ReadPlan(schema))]
+    assert sizes == [2, 2]
+
+
 def test_names_differ_in_case(file):
     """A column is found whatever its case, as Spark finds it."""
     found = read([span(file)], ["b"])
@@ -95,11 +119,9 @@ def test_values_of_directories(file):
     assert found.column(2).to_pylist() == ["x"] * GROUP
 
 
-def test_batches_are_small_where_rows_are_large(file):
-    """A batch holds at most 64 MiB, as good as the footer tells, and a batch size is kept."""
+def test_a_batch_size_is_kept(file):
+    """Batches hold at most so many rows, and all of them."""
     schema = pa.schema([("B", pa.float64())])
-    large = list(read_spans([span(file, row_bytes=8 << 20)], ReadPlan(schema)))
-    assert max(batch.num_rows for batch in large) == 8
     small = list(read_spans([span(file)], ReadPlan(schema, batch_rows=30)))
     assert max(batch.num_rows for batch in small) == 30
     assert sum(batch.num_rows for batch in small) == ROWS
