@@ -24,7 +24,17 @@ FILES = 8
 
 # File, what is in it, and what stands there in the copy.
 GUARDS = (
-    ("worker/tally.py", "nan, infinite = _special(predictions)", "nan = infinite = 0"),
+    ("worker/tally.py", "nan, infinite = not_finite(predictions)", "nan = infinite = 0"),
+    (
+        "worker/row_groups.py",
+        "page_checksum_verification=True",
+        "page_checksum_verification=False",
+    ),
+    (
+        "worker/row_groups.py",
+        "pa.array(np.arange(row, row + rows, dtype=np.int64))",
+        "pa.nulls(rows, pa.int64())",
+    ),
     ("worker/storage.py", "            self._hash.update(data)\n", ""),
     ("batch/units.py", "    _check(work, record)\n", ""),
     ("batch/inputs.py", "if self.source.has_positions else {}", "if False else {}"),

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.cases import CASES
 from benchmarks.checks import BrokenBenchmarkError, check_output, check_sum
 from benchmarks.contenders import CONTENDERS
+from benchmarks.guards import GUARDS, PACKAGE, without_guards
 from benchmarks.measure import Bar, bar_line, bar_values, figure, ratios, spread
 from benchmarks.table import BEGIN, END, case_lines, readme_table, rewrite
 
@@ -161,3 +162,12 @@ def test_a_sum_is_held_against_rows_and_values():
     for rows, total in ((3.0, 6.0), (4.0, 6.1)):
         with pytest.raises(BrokenBenchmarkError):
             check_sum({"rows": rows, "sum": total}, expected, 2)
+
+
+def test_every_guard_can_be_taken_out(tmp_path):
+    """The copy without guards is Python, and differs in each file that a guard is in."""
+    bare = without_guards(tmp_path)
+    for name in {name for name, _, _ in GUARDS}:
+        text = (bare / "scorecast" / name).read_text("utf-8")
+        compile(text, name, "exec")
+        assert text != (PACKAGE / name).read_text("utf-8")
