@@ -120,6 +120,15 @@ def test_columns_that_carry_more_than_a_type_are_left_to_spark(spark, tmp_path):
         assert df.schema.jsonValue() == expected.jsonValue()
 
 
+@pytest.mark.parametrize("text", ["no json", '{"type":"struct","fields":[{"name":"x"}]}', "[]"])
+def test_text_of_spark_that_is_none_is_left_to_spark(spark, tmp_path, text):
+    """Spark then goes by the types in parquet, as for what a newer version has written."""
+    metadata = {"org.apache.spark.sql.parquet.row.metadata": text}
+    table = pa.table({"x": [1]}).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert _open(spark, tmp_path).schema == spark.read.parquet(str(tmp_path)).schema
+
+
 def test_columns_are_those_of_the_first_file_by_path(spark, tmp_path):
     """As Spark sorts them: by the whole path, decoded."""
     for name, kind in [("b%41", pa.int32()), ("b A", pa.int8()), ("c/a", pa.int64())]:

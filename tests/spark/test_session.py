@@ -150,15 +150,15 @@ def without_java(directory: Path) -> str:
 
 def test_session_of_the_user_is_returned_untouched(spark: SparkSession) -> None:
     """A session that exists is returned as it is: not owned, nothing set, not stopped."""
-    before = spark.sql("SET").collect()
     active = SparkSession.active()  # another test may have left a session of its own active
+    before = active.sql("SET").collect()
     handle = start_session(
         app_name="other", master="local[7]", conf={"spark.sql.shuffle.partitions": "77"}
     )
     assert handle.spark is active
     assert not handle.owned
     handle.stop()
-    assert spark.sql("SET").collect() == before
+    assert active.sql("SET").collect() == before
     assert spark.range(2).count() == 2
 
 

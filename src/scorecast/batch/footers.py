@@ -1,6 +1,7 @@
 """Footers of parquet files: broken files, rows, and columns that differ between files.
 
-Driver only, once per job, before anything is predicted. One or two small reads per file.
+Driver only, before anything is predicted: the first file's alone (`plain_columns`), then, once per
+job, those of all files. One or two small reads per file.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from pyspark.errors import PySparkException
 from pyspark.sql import types as st
 
 from scorecast.batch.file_names import local_file, shown
@@ -78,7 +79,10 @@ def _columns(footer: Footer) -> st.StructType | None:
 def _written_by_spark(text: str) -> st.StructType | None:
     if '"udt"' in text:  # reading it would import the class
         return None
-    schema = nullable(st.StructType.fromJson(json.loads(text)))
+    try:
+        schema = nullable(st.StructType.fromJson(json.loads(text)))
+    except (ValueError, LookupError, TypeError, AttributeError, PySparkException):
+        return None  # of a newer Spark, or of none: Spark then goes by the types in parquet
     return schema if schema.fields and _is_plain(schema) else None
 
 

@@ -1,4 +1,4 @@
-"""Read YAML files. Driver and workers; a few small files per model."""
+"""Read YAML files. Driver only; a few small files per model."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def call_model(
 
 def _where(error: BaseException) -> str:
     """Name the line that raised; the traceback itself may not reach the user."""
-    # Not `traceback`, which looks at the source of every frame: a search for rows fails often.
+    # Not `extract_tb`, which looks at the source of every frame: a search for rows fails often.
     *_, (frame, line) = traceback.walk_tb(error.__traceback__)
     return f"{Path(frame.f_code.co_filename).name}, line {line}, in {frame.f_code.co_name}"
 

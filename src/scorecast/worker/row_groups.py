@@ -68,6 +68,7 @@ class ReadPlan:
         conditions: What rows have to meet, on columns of the batches or on `more`.
         more: Columns that only conditions need.
         batch_rows: Most rows of a batch.
+        together: Whether rows of several files may come in one batch.
     """
 
     columns: pa.Schema
@@ -75,6 +76,7 @@ class ReadPlan:
     conditions: tuple[Comparison, ...] = ()
     more: pa.Schema = field(default_factory=lambda: pa.schema([]))
     batch_rows: int = BATCH_ROWS
+    together: bool = True
 
     @property
     def schema(self) -> pa.Schema:
@@ -93,7 +95,8 @@ def read_spans(spans: Sequence[Span], plan: ReadPlan) -> Iterator[pa.RecordBatch
         InputFileError: A file is broken.
         InputDataError: A file cannot be reached, or was replaced.
     """
-    return _together(_of_spans(spans, plan), plan.batch_rows)
+    found = _of_spans(spans, plan)
+    return _together(found, plan.batch_rows) if plan.together else found
 
 
 def _of_spans(spans: Sequence[Span], plan: ReadPlan) -> Iterator[pa.RecordBatch]:
@@ -118,10 +121,14 @@ def _together(batches: Iterator[pa.RecordBatch], most: int) -> Iterator[pa.Recor
     rows = size = 0
     for batch in batches:
         if waiting and (rows + batch.num_rows > most or size + batch.nbytes > _BATCH_BYTES):
-            yield _joined(waiting)
-            waiting, rows, size = [], 0, 0
+            # Nothing of what is passed on is held while the model works on it.
+            ready, waiting, rows, size = _joined(waiting), [], 0, 0
+            yield ready
         waiting.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= most or size >= _BATCH_BYTES:
+            ready, waiting, rows, size = _joined(waiting), [], 0, 0
+            yield ready
     if waiting:
         yield _joined(waiting)
 
@@ -138,10 +145,11 @@ def _read(span: Span, plan: ReadPlan) -> Iterator[tuple[int, pa.RecordBatch]]:
     with _opened(span) as file:
         names = _names(file.schema_arrow.names, plan)
         in_file = list(dict.fromkeys(names.values()))
-        for first, groups in _kept(file.metadata, span, plan, names):
+        # One by one: of a store, all row groups that are asked for stay in memory to the last.
+        for first, group in _kept(file.metadata, span, plan, names):
             row = first
             batches = file.iter_batches(
-                _batch_rows(span, plan), row_groups=groups, columns=in_file, use_threads=False
+                _batch_rows(span, plan), row_groups=[group], columns=in_file, use_threads=False
             )
             for batch in batches:
                 yield row, batch
@@ -201,22 +209,15 @@ def _names(in_file: Sequence[str], plan: ReadPlan) -> dict[str, str]:
 
 def _kept(
     metadata: Any, span: Span, plan: ReadPlan, names: dict[str, str]
-) -> Iterator[tuple[int, list[int]]]:
-    """Give runs of row groups in which rows may meet the conditions, each with its first row."""
+) -> Iterator[tuple[int, int]]:
+    """Give the row groups in which rows may meet the conditions, each with its first row."""
     places = {metadata.schema.column(i).path: i for i in range(len(metadata.schema))}
-    run: list[int] = []
-    row = first = span.first_row
+    row = span.first_row
     for number in span.groups:
         group = metadata.row_group(number)
         if all(_may_hold(group, places, names, condition) for condition in plan.conditions):
-            first = first if run else row
-            run.append(number)
-        elif run:
-            yield first, run
-            run = []
+            yield row, number
         row += group.num_rows
-    if run:
-        yield first, run
 
 
 def _may_hold(

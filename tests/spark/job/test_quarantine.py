@@ -334,3 +334,13 @@ def test_globs_for_part_files_pass_over_the_quarantine(job):
     job.run(partition_by=("half",), **ASIDE)
     rows = duckdb.sql(f"SELECT count(*) FROM '{job.output}/**/part-*.parquet'").fetchall()
     assert rows == [(99,)]
+
+
+def test_a_batch_that_fails_as_a_whole_is_of_one_file(job):
+    """Small files share a call of the model only where single rows are told apart."""
+    for i in range(4):
+        job.write(f"{i}.parquet", range(i * 10, i * 10 + 10), bad=[12])
+    job.run(isolate="batch", engine="arrow", **ASIDE)
+    assert_balanced(job, 40, list(range(10, 20)))
+    job.run(engine="arrow", mode="overwrite", **ASIDE)
+    assert_balanced(job, 40, [12])

@@ -38,5 +38,5 @@ def test_files_whose_directories_meet_no_condition_are_not_read():
     """Other conditions are for the rows."""
     found = reading(Comparison("day", "=", ("tue",)), Comparison("x", ">", (1.0,)))
     assert {span.directory for span in found.spans(list(found.footers))} == {("tue",)}
-    plan = found.plan(["x"], "UTC")
+    plan = found.plan(["x"], "UTC", together=True)
     assert (plan.columns.names, plan.more.names) == (["x"], ["day"])

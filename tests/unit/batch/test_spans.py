@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scorecast.batch.engines.spans import Sizes, divide, spans_of
+from scorecast.batch.engines.spans import Sizes, divide, spans_of, task_bytes
 from scorecast.worker.row_groups import Span
 
 MIB = 1 << 20
@@ -67,3 +67,10 @@ def test_every_group_is_in_exactly_one_task(groups, cores):
     read = [(s.file, number) for task in tasks for s in task for number in s.groups]
     assert read == [(s.file, number) for s in spans for number in s.groups]
     assert sum(s.rows for task in tasks for s in task) == sum(s.rows for s in spans)
+
+
+def test_tasks_are_large_unless_a_user_has_a_say():
+    """Four times what Spark has by default; what is set, or suits a cluster that grows, is kept."""
+    assert task_bytes(128 * MIB, dynamic=False) == 512 * MIB
+    assert task_bytes(128 * MIB, dynamic=True) == 128 * MIB
+    assert task_bytes(64 * MIB, dynamic=False) == 64 * MIB

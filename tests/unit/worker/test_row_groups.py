@@ -78,6 +78,7 @@ def test_small_batches_come_together(file):
     batches = list(read_spans(spans, ReadPlan(schema, batch_rows=250)))
     assert [batch.num_rows for batch in batches] == [200] * 5
     assert len(list(read_spans(spans, ReadPlan(schema)))) == 1
+    assert len(list(read_spans(spans, ReadPlan(schema, together=False)))) == ROWS // GROUP
     found = pa.Table.from_batches(batches)
     assert found.column(0).to_pylist() == TABLE["B"].to_pylist()
     assert found.column(1).to_pylist() == [row // GROUP for row in range(ROWS)]

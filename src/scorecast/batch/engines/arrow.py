@@ -39,7 +39,13 @@ def predict_unit(shared: Shared, inputs: Inputs, attempt: Attempt, reading: Read
     spark = inputs.source.df.sparkSession
     names = inputs.source.df.columns
     job = shared.job
-    read = reading.plan(sent_columns(job, names), job.frame.model.time_zone)
+    model = job.frame.model
+    read = reading.plan(
+        sent_columns(job, names),
+        model.time_zone,
+        # A batch that fails as a whole takes no rows of other files with it.
+        together=model.options.isolate != "batch",
+    )
     spans = reading.spans(attempt.files)
     numbers = {span.file: span.name for span in spans}
     at = len(read.columns)

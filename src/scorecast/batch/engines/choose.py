@@ -18,7 +18,7 @@ from scorecast.batch.directories import DirectoryError, directory_values
 from scorecast.batch.drift import reads_alike, spark_type
 from scorecast.batch.engines.job import Job, passes, sent_columns
 from scorecast.batch.engines.reading import Reading
-from scorecast.batch.engines.spans import TASK_BYTES, Sizes
+from scorecast.batch.engines.spans import Sizes, task_bytes
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer
 from scorecast.batch.inputs import Inputs
@@ -48,9 +48,9 @@ _CALENDARS = (
 )
 _ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 _BYTES = "spark.sql.files.maxPartitionBytes"
+_DYNAMIC = "spark.dynamicAllocation.enabled"
 # What the session says where nobody has set it: then the arrow engine takes what suits it.
 _SPARKS_OWN_ROWS = 10_000
-_SPARKS_OWN_BYTES = 128 << 20
 _UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -215,7 +215,7 @@ def _reading(
         conditions=conditions,
         batch_rows=BATCH_ROWS if rows == _SPARKS_OWN_ROWS or rows < 1 else rows,
         sizes=Sizes(
-            TASK_BYTES if size == _SPARKS_OWN_BYTES else size,
+            task_bytes(size, dynamic=str(spark.conf.get(_DYNAMIC, "false")).lower() == "true"),
             bytes_of(str(spark.conf.get("spark.sql.files.openCostInBytes"))),
         ),
         cores=parallelism(spark),

@@ -41,12 +41,13 @@ class Reading:
     sizes: Sizes
     cores: int
 
-    def plan(self, columns: Sequence[str], time_zone: str) -> ReadPlan:
+    def plan(self, columns: Sequence[str], time_zone: str, *, together: bool) -> ReadPlan:
         """Give how workers read.
 
         Args:
             columns: Columns that tasks take, in their order.
             time_zone: Time zone of the session.
+            together: Whether rows of several files may come in one batch.
         """
         conditional = dict.fromkeys(condition.column for condition in self.conditions)
         more = [name for name in conditional if name not in columns]
@@ -56,6 +57,7 @@ class Reading:
             conditions=self.conditions,
             more=self._arrow(more, time_zone),
             batch_rows=self.batch_rows,
+            together=together,
         )
 
     def spans(self, files: Sequence[str]) -> list[Span]:
