@@ -88,6 +88,21 @@ def test_a_large_model_of_a_loader_module_is_mapped(shipped: Shipped) -> None:
     assert "buffers.bin" not in Path("/proc/self/maps").read_text()
 
 
+@pytest.mark.parametrize("cpus", [None, 1])
+def test_only_in_a_task_a_model_is_left_out_of_collections(
+    shipped: Shipped, cpus: int | None
+) -> None:
+    """A worker of Spark collects after every task; the process of a user is the user's own."""
+    handle = shipped(lambda data: data, cpus=cpus)
+    gc.unfreeze()
+    try:
+        opened = handle._load(handle.key())
+        assert (gc.get_freeze_count() > 0) == (cpus is not None)
+        del opened
+    finally:
+        gc.unfreeze()
+
+
 def test_another_process_opens_the_same_copy_without_spark(shipped: Shipped) -> None:
     """What a child process is given is small, and knows the cpus of the task."""
     handle = shipped(lambda data: data * 2, cpus=3)
