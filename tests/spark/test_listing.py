@@ -58,6 +58,16 @@ def test_files_and_columns_are_those_of_spark(spark, tree, given):
     assert listed.schema == df.schema
 
 
+@pytest.mark.parametrize("text", ["no json", '{"type":"struct","fields":[{"name":"x"}]}', "[]"])
+def test_text_of_spark_that_cannot_be_read(spark, tmp_path, text):
+    """Types in parquet count then, as they do for Spark."""
+    metadata = {"org.apache.spark.sql.parquet.row.metadata": text}
+    table = pa.table({"x": [1]}).replace_schema_metadata(metadata)
+    pq.write_table(table, tmp_path / "a.parquet")
+    listed = list_parquet([f"file://{tmp_path}"], skip_corrupt=False)
+    assert listed.schema == spark.read.parquet(str(tmp_path)).schema
+
+
 @pytest.mark.parametrize("by_spark", [True, False])
 def test_columns_of_files(spark, tmp_path, by_spark):
     """As Spark wrote them, or as it reads what others wrote."""

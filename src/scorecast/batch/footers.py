@@ -6,6 +6,7 @@ job, those of all files. One or two small reads per file.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +16,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyspark.errors import PySparkException
+from pyspark.sql import types as st
 
 from scorecast.batch.calendars import Calendar, calendar_of
 from scorecast.batch.drift import drift_between, spark_schema
 from scorecast.batch.file_names import at_most_five, local_file, shown
 from scorecast.batch.snapshot import on_stores
 from scorecast.errors import InputDataError, one_line
+from scorecast.spark.types import nullable
 
 _THREADS = 16
 _SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
@@ -113,6 +117,19 @@ def read_footers(files: Sequence[str]) -> tuple[list[Footer], list[Corrupt]]:
     if unread:
         raise _unread_error(unread)
     return footers, corrupt
+
+
+def schema_of_spark(text: str) -> st.StructType | None:
+    """Read the columns that Spark has written into a footer, see `Footer.spark_schema`.
+
+    Returns:
+        The columns; None where there is no such text or it cannot be read, as that of a newer
+        Spark: Spark goes by the types in parquet then.
+    """
+    try:
+        return nullable(st.StructType.fromJson(json.loads(text)))
+    except (ValueError, LookupError, TypeError, AttributeError, PySparkException):
+        return None
 
 
 def drift(footers: Sequence[Footer], needed: Sequence[str]) -> list[str]:

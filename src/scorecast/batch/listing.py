@@ -7,7 +7,6 @@ path that was given, and the columns are those of the first file.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,9 @@ from pyarrow import fs
 from pyspark.sql import types as st
 
 from scorecast.batch.file_names import shown
-from scorecast.batch.footers import Footer, corrupt_error, read_footers
+from scorecast.batch.footers import Footer, corrupt_error, read_footers, schema_of_spark
 from scorecast.errors import ConfigError, InputDataError, OutputError, one_line
-from scorecast.spark.types import from_arrow, nullable
+from scorecast.spark.types import from_arrow
 from scorecast.worker.partitions import NO_VALUE
 from scorecast.worker.storage import filesystem_of
 
@@ -158,8 +157,8 @@ def _first_footer(files: Sequence[str], *, skip_corrupt: bool) -> Footer:
 
 def _schema(footer: Footer) -> st.StructType:
     """Give the columns of a file, as Spark has written them or by their types in parquet."""
-    if footer.spark_schema:
-        return nullable(st.StructType.fromJson(json.loads(footer.spark_schema)))
+    if (written := schema_of_spark(footer.spark_schema)) is not None:
+        return written
     fields = []
     for field in footer.schema:
         try:

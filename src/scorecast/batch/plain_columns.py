@@ -5,19 +5,17 @@ Driver only, once per job; one footer is read.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.errors import PySparkException
 from pyspark.sql import types as st
 
 from scorecast.batch.file_names import local_file, shown
-from scorecast.batch.footers import Footer, read_footers
+from scorecast.batch.footers import Footer, read_footers, schema_of_spark
 from scorecast.errors import InputDataError
-from scorecast.spark.types import from_arrow, nullable
+from scorecast.spark.types import from_arrow
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -79,11 +77,8 @@ def _columns(footer: Footer) -> st.StructType | None:
 def _written_by_spark(text: str) -> st.StructType | None:
     if '"udt"' in text:  # reading it would import the class
         return None
-    try:
-        schema = nullable(st.StructType.fromJson(json.loads(text)))
-    except (ValueError, LookupError, TypeError, AttributeError, PySparkException):
-        return None  # of a newer Spark, or of none: Spark then goes by the types in parquet
-    return schema if schema.fields and _is_plain(schema) else None
+    schema = schema_of_spark(text)
+    return schema if schema is not None and schema.fields and _is_plain(schema) else None
 
 
 def _is_plain(kind: st.DataType) -> bool:

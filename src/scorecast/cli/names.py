@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-import yaml
+
+from scorecast.models.yaml_file import NotYamlError, parse_yaml
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def named_values(
     """Read such values as YAML: numbers, true, lists in brackets, else texts; None without any."""
     pairs = named_texts(ctx, option, given)
     try:
-        return {name: yaml.safe_load(value) for name, value in pairs.items()} or None
-    except yaml.YAMLError as error:
-        message = f"a value is not YAML: {error}"
+        return {name: parse_yaml(value) for name, value in pairs.items()} or None
+    except NotYamlError as error:
+        message = f"a value cannot be read: {error}"
         raise click.BadParameter(message) from error

@@ -1,4 +1,4 @@
-"""Read YAML files. Driver only; a few small files per model."""
+"""Read YAML. Driver only; a few small files per model, and values of the command line."""
 
 from __future__ import annotations
 
@@ -12,18 +12,31 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class NotYamlError(ValueError):
-    """A file does not hold YAML; the text says where it stops to be."""
+    """A text is not YAML; the message says where it stops to be."""
 
 
 def read_yaml(file: Path) -> Any:
-    """Read a file of plain YAML: no tag makes an object of a class.
+    """Read a file of plain YAML.
 
     Raises:
         OSError: The file cannot be read.
+        NotYamlError: See `parse_yaml`.
+    """
+    return parse_yaml(file.read_bytes())
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """Read plain YAML: no tag makes an object of a class.
+
+    Args:
+        text: The YAML; bytes are UTF-8.
+
+    Raises:
         NotYamlError: It is not YAML, or holds a date that does not exist.
     """
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - both are safe
+        decoded = text.decode() if isinstance(text, bytes) else text
+        return yaml.load(decoded, Loader=_LOADER)  # noqa: S506 - both loaders are safe
     except (yaml.YAMLError, ValueError) as error:
         place = getattr(error, "problem_mark", None)
         where = "" if place is None else f" at line {place.line + 1}"

@@ -58,3 +58,15 @@ def test_lists_of_names_are_split_at_commas() -> None:
     assert kept_columns("all") == "all"
     assert kept_columns("none") == "none"
     assert kept_columns("id") == ("id",)
+
+
+@pytest.mark.parametrize("value", ["[1", "2024-02-31"])
+def test_a_value_that_is_no_yaml_is_wrong_usage(
+    value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also a day that does not exist: the option and what is wrong are named, without a trace."""
+    given = ["batch-predict", "--model-uri", "m", "--input", "i", "--output", "o"]
+    assert main([*given, "--param", f"day={value}"]) == 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "'--param'" in shown
+    assert "it is not YAML" in shown

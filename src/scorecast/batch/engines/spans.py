@@ -27,11 +27,10 @@ def task_bytes(setting: int, *, dynamic: bool) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How large tasks are, in Spark's settings for this.
+    """How large tasks are.
 
     Attributes:
-        most_bytes: ``spark.sql.files.maxPartitionBytes``: uncompressed bytes of a task, unless one
-            row group has more.
+        most_bytes: Uncompressed bytes of a task, unless one row group has more; see `task_bytes`.
         open_bytes: ``spark.sql.files.openCostInBytes``: what opening a file costs, in bytes that
             could be read meanwhile.
     """
