@@ -33,7 +33,7 @@ $(DEMO_VENV)/.installed: pyproject.toml
 		$(DEMO_VENV)/bin/pip install --quiet --editable ".[java]"
 	touch $@
 
-test: $(TEST_VENV)/.installed
+test: $(TEST_VENV)/.installed $(TEST_VENV)/classes.jsa
 	$(TEST_VENV)/bin/python -m pytest tests $(BY_TWO)
 
 # The long version of tests/faults; two to three hours.
@@ -53,6 +53,10 @@ $(TEST_VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv --clear $(TEST_VENV)
 	$(TEST_VENV)/bin/pip install --quiet --editable ".[dev]"
 	touch $@
+
+# Not every JVM can write one, and the tests only take longer without.
+$(TEST_VENV)/classes.jsa: $(TEST_VENV)/.installed tests/class_archive.py
+	-$(TEST_VENV)/bin/python tests/class_archive.py $@
 
 # Options go into BENCH: `make bench BENCH="--only job20,flights --rows 4e6"`; `--help` lists them.
 bench: $(BENCH_VENV)/.installed

@@ -47,6 +47,12 @@ def is_version(rows: tuple[np.ndarray, np.ndarray], wanted: np.ndarray) -> bool:
 class Reader:
     """Polls an output, and holds each reading against the versions that may be there.
 
+    Args:
+        output: What it reads.
+        versions: What may be there, by name.
+        absent: Whether there may be nothing.
+        pause: Seconds between two readings.
+
     Attributes:
         seen: How often what was read. ``moved`` is a directory that was replaced between listing it
             and opening its files: the reader gets an error, and no mix.
@@ -54,8 +60,15 @@ class Reader:
         seconds: How long it has read.
     """
 
-    def __init__(self, output: Path, versions: dict[str, np.ndarray], *, absent: bool) -> None:
-        self.output, self.versions, self.absent = output, versions, absent
+    def __init__(
+        self,
+        output: Path,
+        versions: dict[str, np.ndarray],
+        *,
+        absent: bool,
+        pause: float = 0.005,
+    ) -> None:
+        self.output, self.versions, self.absent, self.pause = output, versions, absent, pause
         self.seen: Counter[str] = Counter()
         self.violations: list[str] = []
         self.seconds = 0.0
@@ -76,7 +89,7 @@ class Reader:
 
     def _poll(self) -> None:
         started = time.monotonic()
-        while not self._stop.wait(0.005):
+        while not self._stop.wait(self.pause):
             self.seen[self._look()] += 1
         self.seconds = time.monotonic() - started
 

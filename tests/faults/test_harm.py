@@ -1,139 +1,28 @@
-"""What goes wrong at night, done to real jobs while a reader polls their output.
+"""Models, inputs and disks that do harm to real jobs while a reader polls their output.
 
-The long version, with many rounds of each, is ``make faults``.
+Here is the short version; the long one, with many rounds of each, is ``make faults``.
 """
 
 import os
-import signal
 import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 from fault_kit import (
-    CLUSTER,
     EXITS,
     HANG,
-    LOCAL,
     NEW,
     OLD,
     SEGFAULT,
-    SLOW,
-    TASK_EACH,
     Place,
     at,
     expected,
     gone,
     job_command,
     until,
-    versions,
 )
 from fault_oracle import Reader, check_output, compare_rows, fingerprint, leftovers, read_rows
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Give a folder whose output is published once, by the old model."""
-    place = Place(tmp_path_factory.mktemp("faults"))
-    code, text = place.run(place.model(OLD))
-    assert code == 0, text
-    place.keep()
-    return place
-
-
-@pytest.fixture
-def old(place):
-    """Put the old output back, as an earlier night has left it."""
-    place.reset()
-    return place
-
-
-@pytest.fixture
-def reader(old):
-    """Poll the old output, which may be replaced and is never to be missed."""
-    with Reader(old.output, versions(), absent=False) as reader:
-        yield reader
-    assert reader.violations == []
-    assert reader.seen["old"] > 0
-
-
-@pytest.mark.parametrize(
-    ("step", "after"),
-    [
-        ("unit:commit:3", "old"),
-        ("publish:exchange:1", "old"),
-        ("publish:set-aside:1", "new"),
-    ],
-)
-def test_a_driver_that_is_killed(old, reader, step, after):
-    """A kill -9 leaves the old or the new version, and a rerun does what is missing and no more."""
-    calls = old.folder / f"calls-{step}"
-    model = old.model(NEW, f"'{step}'", calls)
-    with old.start(model, "--units", 4, at_step=f"{step}:kill") as job:
-        assert job.wait() == -signal.SIGKILL, job.text
-        # Calls are counted, which workers without a driver may go on with for a moment.
-        assert gone(job, 60) == []
-        assert check_output(old.output, versions()[after]) == []
-        before, published = len(calls.read_text().splitlines()), fingerprint(old.output)
-        code, text = old.run(model, "--units", 4)
-    assert code == 0, text
-    assert check_output(old.output, expected(NEW)) == []
-    assert leftovers(old.control) == []
-    again = len(calls.read_text().splitlines()) - before
-    if step.startswith("unit"):
-        assert "units were done already" in text
-        assert 0 < again < before
-    else:
-        assert again == 0
-    assert (fingerprint(old.output) == published) == (after == "new")
-
-
-@pytest.mark.parametrize(("master", "victims"), [(LOCAL, "workers"), (CLUSTER, "executors")])
-def test_a_worker_or_an_executor_that_is_killed(old, reader, master, victims):
-    """Spark does its tasks again, and every row is there once."""
-    model = old.model(NEW, SLOW)
-    with old.start(model, "--batch-size", 500, master=master, conf=TASK_EACH) as job:
-        until(old.staged, job)
-        until(getattr(job, victims), job)[0].kill()
-        assert job.wait() == 0, job.text
-    assert check_output(old.output, expected(NEW)) == []
-
-
-def test_a_job_that_is_terminated_while_java_starts(old, reader):
-    """It ends with 143, and leaves no JVM that waits for its driver for ever."""
-    with old.start(old.model(NEW)) as job:
-        until(job.jvms, job)
-        job.process.send_signal(signal.SIGTERM)
-        assert job.wait(30) == 143, job.text
-        assert gone(job, 30) == []
-    assert check_output(old.output, expected(OLD)) == []
-
-
-def test_a_job_that_is_terminated(old, reader, tmp_path):
-    """SIGTERM ends it with 143 and leaves the old output, no process and no lock."""
-    calls = tmp_path / "calls"
-    with old.start(old.model(NEW, f"{SLOW}  # called", calls), "--batch-size", 50) as job:
-        until(calls.exists, job)
-        job.process.send_signal(signal.SIGTERM)
-        assert job.wait(30) == 143, job.text
-        assert check_output(old.output, expected(OLD)) == []
-        assert gone(job, 30) == []
-    code, text = old.run(old.model(NEW))
-    assert code == 0, text
-    assert check_output(old.output, expected(NEW)) == []
-
-
-def test_two_jobs_at_once(old, reader, tmp_path):
-    """Exactly one publishes, and the other says who does."""
-    mark = tmp_path / "mark"
-    with old.start(old.model(NEW), at_step=f"publish:place:1:mark={mark}") as first:
-        until(mark.exists, first)
-        code, text = old.run(old.model(4.0))
-        assert code == 6
-        assert f"process {first.process.pid}" in text
-        mark.unlink()
-        assert first.wait() == 0, first.text
-    assert check_output(old.output, expected(NEW)) == []
 
 
 @pytest.mark.parametrize(
