@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -87,6 +88,47 @@ def unpack(packed: bytes, directory: Path, digest: str) -> None:
             "damaged on the way to this worker. Nothing was loaded. Run again."
         )
         raise DigestMismatchError(message)
+
+
+def copy_files(source: Path, directory: Path, digest: str) -> None:
+    """Copy a model that is not packed into `directory`, which must not exist, and check the copy.
+
+    What is there after an error is not to be used.
+
+    Args:
+        source: The files of the model.
+        directory: The copies go there.
+        digest: The digest that they must have.
+
+    Raises:
+        DigestMismatchError: The files are not those of the model.
+        ShippingError: `source` holds something that is never packed.
+        OSError: The files cannot be read or written.
+    """
+    directory.mkdir(mode=0o700)
+    for relative, path in model_entries(source):
+        target = directory / relative
+        if path.is_dir():
+            target.mkdir(parents=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
+    if (found := tree_digest(directory)) != digest:
+        message = (
+            f'The files in "{source}" have the digest {found}, expected {digest}: the model '
+            "changed after it was inspected. Nothing was loaded. Run again once it is written."
+        )
+        raise DigestMismatchError(message)
+
+
+def directory_size(directory: Path) -> int:
+    """Give the bytes of the files that a digest is about.
+
+    Raises:
+        ShippingError: A file cannot be packed.
+        OSError: The directory cannot be read.
+    """
+    return sum(path.stat().st_size for _, path in model_entries(directory) if path.is_file())
 
 
 def _extract(data: bytes, target: Path) -> None:

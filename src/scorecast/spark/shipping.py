@@ -1,17 +1,22 @@
-"""A model on its way to the workers: a broadcast on classic sessions, an artifact on Connect."""
+"""A model on its way to the workers.
+
+It is a broadcast on classic sessions and an artifact on Connect. In local mode, whose workers run
+on the driver's machine, it goes into the cache of that machine at once.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyspark import SparkFiles, TaskContext
 
-from scorecast.errors import DigestMismatchError
+from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import PackedModel, pack
 from scorecast.spark.versions import is_connect
 from scorecast.worker.copies import ModelCopy, open_copy
@@ -69,6 +74,43 @@ class ArtifactSource:
         return _task_cpus()
 
 
+@dataclass(frozen=True, slots=True)
+class LocalSource:
+    """Files of a model on the machine of the driver, which has put them into the cache there.
+
+    Attributes:
+        directories: Where the files are as well, should they be gone from the cache, or should a
+            worker have another one. Some may be gone by then, too.
+        copy: What keeps them in the cache, as long as the driver holds this source. It stays there.
+    """
+
+    directories: tuple[Path, ...]
+    copy: ModelCopy | None = field(default=None, compare=False)
+
+    def __reduce__(self) -> tuple[type[LocalSource], tuple[tuple[Path, ...]]]:
+        """Leave out the copy, whose lock is of one process."""
+        return LocalSource, (self.directories,)
+
+    def open(self, digest: str) -> ModelCopy:
+        """Give the files, from the cache as a rule."""
+        return open_copy(cache_directory(os.environ, _root()), digest, self._directory)
+
+    def cpus(self) -> int | None:
+        """Give the processors of the task."""
+        return _task_cpus()
+
+    def _directory(self) -> Path:
+        for directory in self.directories:
+            if directory.is_dir():
+                return directory
+        places = " and ".join(f'"{directory}"' for directory in self.directories)
+        message = (
+            f"The files of the model are gone: {places} were removed while it was in use. Nothing "
+            "was loaded. Make the function or the data frame again."
+        )
+        raise ShippingError(message)
+
+
 def _root() -> Path:
     """Give the directory of this executor (on Connect: of the session), which Spark cleans up.
 
@@ -87,12 +129,23 @@ def _task_cpus() -> int | None:
 def ship_model(
     spark: SparkSession, model: ResolvedModel, model_config: Mapping[str, Any] | None = None
 ) -> ModelHandle:
-    """Pack a model and give it to the session. Runs on the driver, once per call of a front.
+    """Give a model to the session. Runs on the driver, once per model and session.
 
     Raises:
-        ShippingError: The directory holds links that lead out of it.
+        ShippingError: The directory holds links that lead out of it, or there is no room for it.
         DigestMismatchError: The files are not the ones that were inspected.
     """
+    source: ModelSource
+    if is_connect(spark):
+        source = _as_artifact(spark, _packed(model))
+    elif re.fullmatch(r"local(\[.*\])?", str(spark.sparkContext.master)):
+        source = _on_this_machine(spark, model)
+    else:
+        source = BroadcastSource(spark.sparkContext.broadcast(_packed(model).data))
+    return ModelHandle(model.digest, model.info, source, dict(model_config or {}))
+
+
+def _packed(model: ResolvedModel) -> PackedModel:
     packed = pack(model.fetched.directory)
     if packed.digest != model.digest:
         message = (
@@ -100,12 +153,15 @@ def ship_model(
             "shipped. Run again once the model is written."
         )
         raise DigestMismatchError(message)
-    source: ModelSource
-    if is_connect(spark):
-        source = _as_artifact(spark, packed)
-    else:
-        source = BroadcastSource(spark.sparkContext.broadcast(packed.data))
-    return ModelHandle(packed.digest, model.info, source, dict(model_config or {}))
+    return packed
+
+
+def _on_this_machine(spark: SparkSession, model: ResolvedModel) -> LocalSource:
+    # Settings of executors are the environment of the workers in local mode as well.
+    environ = {**os.environ, **spark.sparkContext.environment}
+    directory = model.fetched.directory.absolute()
+    copy = open_copy(cache_directory(environ, _root()), model.digest, lambda: directory)
+    return LocalSource((directory, copy.directory), copy)
 
 
 def _as_artifact(spark: SparkSession, packed: PackedModel) -> ArtifactSource:

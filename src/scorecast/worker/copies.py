@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scorecast.errors import DigestMismatchError, ShippingError
-from scorecast.packing import tree_digest, unpack
+from scorecast.packing import copy_files, directory_size, tree_digest, unpack
 from scorecast.worker.eviction import discard, leftover, make_room
 from scorecast.worker.locks import Lock, locked
 from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
@@ -47,10 +47,11 @@ class ModelCopy:
     lease: Lock | None = None
 
 
-def open_copy(root: Path, digest: str, read: Callable[[], bytes]) -> ModelCopy:
+def open_copy(root: Path, digest: str, read: Callable[[], bytes | Path]) -> ModelCopy:
     """Give the files of `digest`, unpacking them if no process of this machine has done so.
 
-    Runs on workers, once per process and model. The first to come unpacks while the others wait,
+    Runs on workers, once per process and model, and in local mode on the driver, once per model
+    and session. The first to come unpacks while the others wait,
     and `read` is called by that one only. Nothing is given that was not checked: a stamp says that
     the files are those that were hashed once, and without it they are hashed again. Files that were
     changed are replaced, with a warning.
@@ -58,10 +59,10 @@ def open_copy(root: Path, digest: str, read: Callable[[], bytes]) -> ModelCopy:
     Args:
         root: The cache directory, see `machine.cache_directory`.
         digest: The digest that the files must have.
-        read: Gives the archive.
+        read: Gives the archive, or a directory of this machine that holds the files.
 
     Raises:
-        DigestMismatchError: The archive is not the model that was packed.
+        DigestMismatchError: The files are not those of the model.
         ShippingError: The files cannot be written.
     """
     name = digest.replace(":", "-")
@@ -97,23 +98,27 @@ def _is_intact(entry: Path, digest: str) -> bool:
     return True
 
 
-def _make(entry: Path, digest: str, read: Callable[[], bytes]) -> None:
+def _make(entry: Path, digest: str, read: Callable[[], bytes | Path]) -> None:
     new = leftover(entry, "new")
     shutil.rmtree(new, ignore_errors=True)
-    packed = read()
+    given = read()
+    size = directory_size(given) if isinstance(given, Path) else len(given)
     try:
-        make_room(entry.parent, len(packed), cache_limit(os.environ))
+        make_room(entry.parent, size, cache_limit(os.environ))
         new.mkdir(mode=0o700)
-        unpack(packed, new / _MODEL, digest)
+        if isinstance(given, Path):
+            copy_files(given, new / _MODEL, digest)
+        else:
+            unpack(given, new / _MODEL, digest)
         write_stamp(new / _MODEL, new / _STAMP)
         new.rename(entry)
     except OSError as error:
-        raise _unwritable(entry.parent, len(packed), error) from error
+        raise _unwritable(entry.parent, size, error) from error
     except DigestMismatchError:
         raise
     except ShippingError as error:
         if isinstance(error.__cause__, OSError):
-            raise _unwritable(entry.parent, len(packed), error.__cause__) from error
+            raise _unwritable(entry.parent, size, error.__cause__) from error
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
@@ -122,10 +127,10 @@ def _make(entry: Path, digest: str, read: Callable[[], bytes]) -> None:
 def _unwritable(root: Path, size: int, error: OSError) -> ShippingError:
     reason = error.strerror or str(error)
     if error.errno not in _FULL:
-        return ShippingError(f'Cannot unpack the model into "{root}": {reason}.')
+        return ShippingError(f'Cannot put the model into "{root}": {reason}.')
     free = shutil.disk_usage(root).free
     message = (
-        f'Cannot unpack the model into "{root}": {reason}. It needs {size:,} bytes and {free:,} '
+        f'Cannot put the model into "{root}": {reason}. It needs {size:,} bytes and {free:,} '
         "are free, after all models that are not in use were removed. Name a place on a larger "
         f"disk with {DIRECTORY_VARIABLE} (spark.executorEnv for executors); {LIMIT_VARIABLE} "
         "limits what stays there."

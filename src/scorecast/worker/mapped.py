@@ -10,16 +10,18 @@ takes the arrays, and a model that writes into its arrays works as ever, with th
 writes as its own. No process can change the file through it.
 
 The form is made only where it pays: for files from `_SMALLEST` on, and kept only if the object
-holds on to so much of the mapped memory. A forest copies its trees when it is unpickled, so it is
-loaded as it stands, and so is what cannot be pickled again. Which of the two it is, is remembered
-beside the copy of the model. It holds for one Python and one configuration, and as long as the
-packages that the object comes from keep their versions.
+holds on to so much of the mapped memory. What copies its arrays when it is unpickled is loaded as
+it stands, and so is what cannot be pickled again. Which of the two it is, is remembered beside the
+copy of the model. It holds for one Python and one configuration, and as long as the packages that
+the object comes from keep their versions. The trees of scikit-learn are known to copy: a file that
+names them is loaded at once, by all processes at the same time.
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import mmap
 import os
 import shutil
 import sys
@@ -42,6 +44,8 @@ _FORM = 1  # counted up when flavors load files in another way, or the form chan
 _SMALLEST = 16 << 20
 _STATE = "state.json"
 _PLAIN = object()
+# The module of the type that holds a tree; a pickle names the types in it in plain letters.
+_COPYING = b"sklearn.tree._tree"
 
 
 def mapped_objects(
@@ -76,16 +80,17 @@ class MappedObjects:
     root: Path
     smallest: int = _SMALLEST
 
-    def load(self, name: str, size: int, load: Callable[[], Any]) -> Any:
+    def load(self, name: str, file: Path, load: Callable[[], Any]) -> Any:
         """Give the object that `load` gives, with its arrays in shared memory where that pays.
 
         Of several processes one makes the mapped form, while the others wait.
 
         Args:
-            name: What tells the object from the others of the model: the path of its file.
-            size: Bytes of that file.
+            name: What tells the object from the others of the model: the path of its file in it.
+            file: That file.
             load: Loads it as it stands.
         """
+        size = file.stat().st_size
         if size < self.smallest:
             return load()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -93,6 +98,8 @@ class MappedObjects:
         lock = form.with_suffix(".lock")
         with locked(lock, shared=True):
             found = _read(form)
+        if found is None and _holds(file, _COPYING):
+            found = _PLAIN
         if found is None:
             with locked(lock):
                 found = _read(form)  # another process may have made it meanwhile
@@ -142,6 +149,15 @@ class MappedObjects:
         state = {"mapped": True, "versions": _versions(read.modules)}
         (new / _STATE).write_text(json.dumps(state), encoding="utf-8")
         return read.value
+
+
+def _holds(file: Path, word: bytes) -> bool:
+    """Tell whether a file that is not empty holds a word."""
+    with (
+        file.open("rb") as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as text,
+    ):
+        return text.find(word) >= 0
 
 
 def _keep_plain(new: Path, reason: str) -> None:

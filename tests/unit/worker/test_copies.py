@@ -215,6 +215,42 @@ def test_processes_that_start_together_share_one_copy(root: Path, tmp_path: Path
     assert len(list(reads.iterdir())) == 1
 
 
+def test_a_directory_is_copied_as_an_archive_is_unpacked(
+    root: Path, packed: PackedModel, tmp_path: Path
+) -> None:
+    """Files of this machine need no archive; what reading a model leaves behind is left out."""
+    model = tmp_path / "model"
+    (model / "code" / "__pycache__").mkdir()
+    (model / "code" / "__pycache__" / "a.pyc").write_bytes(b"bytecode")
+
+    copy = open_copy(root, packed.digest, lambda: model)
+
+    assert contents(copy.directory) == FILES
+    assert open_copy(root, packed.digest, never).directory == copy.directory
+
+
+def test_empty_directories_of_a_model_are_copied(root: Path, tmp_path: Path) -> None:
+    """The digest counts them."""
+    (tmp_path / "model" / "deep" / "hollow").mkdir(parents=True)
+    digest = packed_model(tmp_path / "model").digest
+
+    copy = open_copy(root, digest, lambda: tmp_path / "model")
+
+    assert (copy.directory / "deep" / "hollow").is_dir()
+
+
+def test_a_directory_that_changed_is_refused(
+    root: Path, packed: PackedModel, tmp_path: Path
+) -> None:
+    """Files that are not those that were inspected are never loaded, and none of them stays."""
+    model = tmp_path / "model"
+    (model / "model.pkl").write_bytes(b"another")
+
+    with pytest.raises(DigestMismatchError, match="changed after it was inspected"):
+        open_copy(root, packed.digest, lambda: model)
+    assert entries(root) == []
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -36,8 +36,20 @@ def objects(tmp_path: Path) -> MappedObjects:
 def through(objects: MappedObjects, value: Any, name: str = "model.pkl") -> Any:
     """Give what a process gets that comes after the one that made the mapped form."""
     pickled = pickle.dumps(value)
-    objects.load(name, len(pickled), lambda: pickle.loads(pickled))
-    return objects.load(name, len(pickled), never)
+    load(objects, lambda: pickle.loads(pickled), name)
+    return load(objects, never, name)
+
+
+def load(
+    objects: MappedObjects,
+    how: Callable[[], Any],
+    name: str = "model.pkl",
+    content: bytes = bytes(1 << 20),
+) -> Any:
+    """Load an object that comes from a file."""
+    file = objects.root / name
+    file.write_bytes(content)
+    return objects.load(name, file, how)
 
 
 def is_mapped(array: np.ndarray, objects: MappedObjects) -> bool:
@@ -66,20 +78,20 @@ def test_arrays_are_mapped_and_equal(objects: MappedObjects) -> None:
 
 def test_the_process_that_makes_the_form_maps_it_too(objects: MappedObjects) -> None:
     """The first process does not stay behind with arrays of its own."""
-    first = objects.load("model.pkl", 1 << 20, lambda: {"a": BIG.copy()})
+    first = load(objects, lambda: {"a": BIG.copy()})
 
     assert is_mapped(first["a"], objects)
 
 
 def test_what_a_model_writes_into_its_arrays_is_its_own(objects: MappedObjects) -> None:
     """Arrays can be written to as ever, and nobody else sees it."""
-    one, other = through(objects, {"a": BIG}), objects.load("model.pkl", 1 << 20, never)
+    one, other = through(objects, {"a": BIG}), load(objects, never)
 
     one["a"][:] = 0
 
     assert not one["a"].any()
     assert np.array_equal(other["a"], BIG)
-    assert np.array_equal(objects.load("model.pkl", 1 << 20, never)["a"], BIG)
+    assert np.array_equal(load(objects, never)["a"], BIG)
 
 
 def test_arrays_that_were_read_only_stay_so(objects: MappedObjects) -> None:
@@ -87,8 +99,8 @@ def test_arrays_that_were_read_only_stay_so(objects: MappedObjects) -> None:
     value = BIG.copy()
     value.flags.writeable = False
 
-    objects.load("model.pkl", 1 << 20, lambda: {"a": value})
-    read = objects.load("model.pkl", 1 << 20, never)
+    load(objects, lambda: {"a": value})
+    read = load(objects, never)
 
     assert is_mapped(read["a"], objects)
     assert not read["a"].flags.writeable
@@ -96,7 +108,7 @@ def test_arrays_that_were_read_only_stay_so(objects: MappedObjects) -> None:
 
 def test_small_files_are_loaded_as_they_stand(objects: MappedObjects) -> None:
     """Where nothing is to be won nothing is written."""
-    assert objects.load("model.pkl", 1000, lambda: "loaded") == "loaded"
+    assert load(objects, lambda: "loaded", content=bytes(1000)) == "loaded"
     assert not objects.folder.exists()
 
 
@@ -126,10 +138,34 @@ def test_what_cannot_share_is_loaded_as_it_stands(
     loads = [make(), make(), make()]
     remaining = iter(loads)
 
-    got = [objects.load("model.pkl", 1 << 20, lambda: next(remaining)) for _ in loads]
+    got = [load(objects, lambda: next(remaining)) for _ in loads]
 
     assert got == loads
     assert not list(objects.folder.rglob("*.bin"))
+
+
+def test_trees_are_loaded_by_all_processes_at_once(objects: MappedObjects) -> None:
+    """What is known to copy its arrays is not loaded twice, and nobody waits for anybody."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(10).fit(BIG, BIG[:, 0])
+    pickled = pickle.dumps(forest)
+    mapped_files.write_object(forest, objects.root)
+    assert mapped_files.read_object(objects.root).held == 0
+    together = threading.Barrier(2)
+    got: list[Any] = []
+
+    def get() -> None:
+        got.append(load(objects, lambda: together.wait(60), content=pickled))
+
+    threads = [threading.Thread(target=get) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(got) == [0, 1]
+    assert not list(objects.folder.rglob("*.pickle"))
 
 
 def test_objects_of_one_model_are_told_apart(objects: MappedObjects) -> None:
@@ -146,7 +182,7 @@ def test_another_version_of_a_library_loads_anew(
     through(objects, {"a": BIG})
     monkeypatch.setattr(mapped, "_version", lambda name: f"another {name}")
 
-    assert objects.load("model.pkl", 1 << 20, lambda: {"a": -BIG})["a"][0, 0] == -BIG[0, 0]
+    assert load(objects, lambda: {"a": -BIG})["a"][0, 0] == -BIG[0, 0]
 
 
 def test_changed_files_are_not_read(objects: MappedObjects) -> None:
@@ -157,8 +193,8 @@ def test_changed_files_are_not_read(objects: MappedObjects) -> None:
     content[0] ^= 1
     file.write_bytes(content)
 
-    assert np.array_equal(objects.load("model.pkl", 1 << 20, lambda: {"a": BIG})["a"], BIG)
-    assert np.array_equal(objects.load("model.pkl", 1 << 20, never)["a"], BIG)
+    assert np.array_equal(load(objects, lambda: {"a": BIG})["a"], BIG)
+    assert np.array_equal(load(objects, never)["a"], BIG)
 
 
 def test_a_full_disk_costs_memory_and_no_predictions(
@@ -173,7 +209,7 @@ def test_a_full_disk_costs_memory_and_no_predictions(
     with monkeypatch.context() as patch:
         patch.setattr(mapped, "write_object", full)
         with pytest.warns(UserWarning, match="No space left on device"):
-            assert objects.load("model.pkl", 1 << 20, lambda: "loaded") == "loaded"
+            assert load(objects, lambda: "loaded") == "loaded"
 
     assert is_mapped(through(objects, {"a": BIG})["a"], objects)
 
@@ -184,13 +220,13 @@ def test_of_threads_and_processes_one_makes_the_form(objects: MappedObjects) -> 
     start = threading.Barrier(4)
     got: list[Any] = []
 
-    def load() -> Any:
+    def counted() -> Any:
         loads.append(1)
         return {"a": BIG.copy()}
 
     def get() -> None:
         start.wait()
-        got.append(objects.load("model.pkl", 1 << 20, load))
+        got.append(load(objects, counted))
 
     threads = [threading.Thread(target=get) for _ in range(4)]
     for thread in threads:
@@ -229,7 +265,7 @@ from pathlib import Path
 from scorecast.worker.mapped import MappedObjects
 folder, file = map(Path, sys.argv[1:])
 objects = MappedObjects(folder / "mapped", folder)
-value = objects.load("m", file.stat().st_size, lambda: pickle.loads(file.read_bytes()))
+value = objects.load("m", file, lambda: pickle.loads(file.read_bytes()))
 print(float(value["a"].sum()), flush=True)  # reads all of it
 sys.stdin.read()
 """

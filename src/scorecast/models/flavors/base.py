@@ -54,7 +54,7 @@ class PlainPredictor:
 class SharedObjects(Protocol):
     """Where processes of a machine that load one model share its arrays."""
 
-    def load(self, name: str, size: int, load: Callable[[], Any]) -> Any:
+    def load(self, name: str, file: Path, load: Callable[[], Any]) -> Any:
         """Give the object that `load` gives, its arrays in shared memory where that pays.
 
         Runs on a worker, once per process and file. The object is equal to that of `load`, and its
@@ -62,7 +62,7 @@ class SharedObjects(Protocol):
 
         Args:
             name: What tells the object from the others of the model.
-            size: Bytes of the file that it comes from.
+            file: The file that it comes from.
             load: Loads it as it stands.
         """
         ...
@@ -92,7 +92,7 @@ class ModelFiles:
         if self.shared is None:
             return load()
         name = file.relative_to(self.directory.resolve()).as_posix()
-        return self.shared.load(name, file.stat().st_size, load)
+        return self.shared.load(name, file, load)
 
     def conf(self, flavor: str) -> Mapping[str, Any]:
         """Give the keys of one flavor in the MLmodel file; empty when it has none."""
