@@ -31,7 +31,12 @@ def main(file: Path) -> None:
             read = spark.read.format(kind).schema(rows.schema).load(f"{folder}/{kind}")
             read.mapInArrow(lambda batches: batches, rows.schema).groupBy("name").count().collect()
     spark.sparkContext.parallelize(range(4), 2).map(str).collect()
+    gateway = spark.sparkContext._gateway
     spark.stop()
+    # It writes the archive after it was told to end, and nobody else waits for that.
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
 
 
 if __name__ == "__main__":

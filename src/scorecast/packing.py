@@ -1,4 +1,4 @@
-"""Model directory <-> bytes: the only form in which a model crosses to executors.
+"""Model directory <-> bytes: the only form in which a model crosses to other machines.
 
 The digest is taken over the files, not over the archive: SHA-256 of one line
 ``<sha256 of the file>  <size>  <path>`` per file, sorted by path, and ``-  0  <path>/`` per empty
@@ -17,7 +17,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -102,17 +102,22 @@ def copy_files(source: Path, directory: Path, digest: str) -> None:
 
     Raises:
         DigestMismatchError: The files are not those of the model.
-        ShippingError: `source` holds something that is never packed.
-        OSError: The files cannot be read or written.
+        ShippingError: `source` cannot be read.
+        OSError: The copies cannot be written.
     """
     directory.mkdir(mode=0o700)
-    for relative, path in model_entries(source):
+    with _reading(source):
+        entries = list(model_entries(source))
+    for relative, path in entries:
         target = directory / relative
         if path.is_dir():
             target.mkdir(parents=True)
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+        with _reading(source):
+            stream = path.open("rb")
+        with stream, target.open("xb") as copy:
+            shutil.copyfileobj(stream, copy, _CHUNK)
     if (found := tree_digest(directory)) != digest:
         message = (
             f'The files in "{source}" have the digest {found}, expected {digest}: the model '
@@ -125,10 +130,19 @@ def directory_size(directory: Path) -> int:
     """Give the bytes of the files that a digest is about.
 
     Raises:
-        ShippingError: A file cannot be packed.
-        OSError: The directory cannot be read.
+        ShippingError: A file cannot be packed, or the directory cannot be read.
     """
-    return sum(path.stat().st_size for _, path in model_entries(directory) if path.is_file())
+    with _reading(directory):
+        return sum(path.stat().st_size for _, path in model_entries(directory) if path.is_file())
+
+
+@contextmanager
+def _reading(directory: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = f'Cannot read the model in "{directory}": {error}.'
+        raise ShippingError(message) from error
 
 
 def _extract(data: bytes, target: Path) -> None:
@@ -162,7 +176,7 @@ def _check_member(name: str) -> None:
 def _digest(directory: Path, archive: zipfile.ZipFile | None) -> str:
     """Digest the files in `directory`, and add them to `archive` on the way."""
     total = hashlib.sha256()
-    try:
+    with _reading(directory):
         for relative, path in model_entries(directory):
             if path.is_dir():
                 total.update(f"-  0  {relative}/\n".encode())
@@ -172,9 +186,6 @@ def _digest(directory: Path, archive: zipfile.ZipFile | None) -> str:
             with path.open("rb") as source, _member(archive, relative, path) as target:
                 file_digest, size = _copy(source, target)
             total.update(f"{file_digest}  {size}  {relative}\n".encode())
-    except OSError as error:
-        message = f'Cannot read the model in "{directory}": {error}.'
-        raise ShippingError(message) from error
     return f"sha256:{total.hexdigest()}"
 
 

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_kit import OLD, Place, versions
 from fault_oracle import Reader
 
-# Often enough to meet any moment of a job in some run; the long version reads without a pause.
+# Reading takes a core from the job; the long version reads six times as often.
 PAUSE = 0.03
 
 

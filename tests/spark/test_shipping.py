@@ -1,5 +1,6 @@
 """How a model comes to the workers of local mode: through the cache of the machine."""
 
+import gc
 import os
 import pickle
 import shutil
@@ -11,7 +12,13 @@ import scorecast
 from scorecast.errors import ShippingError
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Signature, Spec
-from scorecast.spark.shipping import ship_model
+from scorecast.packing import pack
+from scorecast.spark.prepare import check_model
+from scorecast.spark.shipping import BroadcastSource, ship_model
+from scorecast.spark.udf import ModelUdf
+from scorecast.worker.handle import ModelHandle
+from scorecast.worker.locks import locked_if_free
+from scorecast.worker.options import PredictOptions
 
 ID = Spec(Scalar("long"), "id")
 
@@ -63,14 +70,51 @@ def test_a_model_that_is_gone_is_told(spark, adder):
 
 
 def test_workers_with_another_cache_have_a_copy_of_their_own(spark, adder, tmp_path, monkeypatch):
-    """Settings of executors may name another directory than the driver's."""
+    """Their environment may differ from the driver's, and the model may be another one by then."""
     path = adder(50_004)
     handle = ship_model(spark, resolve_model(path))
+    shutil.rmtree(path)
+    adder(50_014)
     there = pickle.loads(pickle.dumps(handle))
     monkeypatch.setenv("SCORECAST_CACHE_DIR", str(tmp_path / "other"))
     copy = there.source.open(handle.digest)
     assert copy.directory.is_relative_to(tmp_path / "other")
     assert scorecast.inspect_model(copy.directory).digest == handle.digest
+
+
+def test_settings_of_executors_say_where_the_cache_is(spark, adder, tmp_path, monkeypatch):
+    """They are the environment of the workers of local mode, which look there."""
+    monkeypatch.setitem(
+        spark.sparkContext.environment, "SCORECAST_CACHE_DIR", str(tmp_path / "theirs")
+    )
+    handle = ship_model(spark, resolve_model(adder(50_006)))
+    assert handle.source.copy.directory.is_relative_to(tmp_path / "theirs")
+
+
+def test_the_cache_keeps_a_model_as_long_as_the_driver_may_use_it(spark, adder):
+    """What makes room for others passes over a model that a function may still be called with."""
+    path = adder(50_007)
+    handle = ship_model(spark, resolve_model(path))
+    use = cached(path).with_name(f"{cached(path).name}.use")
+    with locked_if_free(use) as free:
+        assert not free
+    assert pickle.loads(pickle.dumps(handle)).source.copy is None
+    del handle
+    gc.collect()
+    with locked_if_free(use) as free:
+        assert free
+
+
+def test_a_broadcast_gives_the_same_model(spark, adder):
+    """On a cluster the files come by a broadcast, which is unpacked once per machine."""
+    path = adder(50_008)
+    model = check_model(
+        spark, path, result_type="long", params=None, model_config=None, options=PredictOptions()
+    )
+    broadcast = BroadcastSource(spark.sparkContext.broadcast(pack(path).data))
+    udf = ModelUdf(model, ModelHandle(model.resolved.digest, model.resolved.info, broadcast))
+    rows = spark.range(100, numPartitions=4).select(udf("id").alias("p")).collect()
+    assert sorted(row.p for row in rows) == list(range(50_008, 50_108))
 
 
 def test_a_cache_that_cannot_be_used_is_told_before_any_task(spark, adder, tmp_path, monkeypatch):

@@ -81,7 +81,7 @@ class LocalSource:
     Attributes:
         directories: Where the files are as well, should they be gone from the cache, or should a
             worker have another one. Some may be gone by then, too.
-        copy: What keeps them in the cache, as long as the driver holds this source. It stays there.
+        copy: What keeps them in the cache as long as the driver holds this source; not pickled.
     """
 
     directories: tuple[Path, ...]
@@ -160,8 +160,9 @@ def _on_this_machine(spark: SparkSession, model: ResolvedModel) -> LocalSource:
     # Settings of executors are the environment of the workers in local mode as well.
     environ = {**os.environ, **spark.sparkContext.environment}
     directory = model.fetched.directory.absolute()
-    copy = open_copy(cache_directory(environ, _root()), model.digest, lambda: directory)
-    return LocalSource((directory, copy.directory), copy)
+    root = cache_directory(environ, _root())
+    copy = open_copy(root, model.digest, lambda: directory, environ=environ)
+    return LocalSource((copy.directory, directory), copy)
 
 
 def _as_artifact(spark: SparkSession, packed: PackedModel) -> ArtifactSource:

@@ -1,4 +1,4 @@
-"""The unpacked copy of a model: one per machine and digest, shared by all processes of the user.
+"""The copy of a model on a machine: one per digest, shared by all processes of the user.
 
 An entry of the cache directory is named after the digest and holds the files of the model, the
 stamp that says they were checked, and what was derived from them (`mapped`). Beside it are two
@@ -16,7 +16,7 @@ import errno
 import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,19 +39,25 @@ class ModelCopy:
     Attributes:
         directory: The files.
         root: The cache directory that they are in; None for a model that stands somewhere else.
-        lease: What keeps the cache from removing them.
+        lease: What keeps them from being removed.
     """
 
     directory: Path
     root: Path | None = None
-    lease: Lock | None = None
+    lease: object = None
 
 
-def open_copy(root: Path, digest: str, read: Callable[[], bytes | Path]) -> ModelCopy:
+def open_copy(
+    root: Path,
+    digest: str,
+    read: Callable[[], bytes | Path],
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> ModelCopy:
     """Give the files of `digest`, unpacking them if no process of this machine has done so.
 
-    Runs on workers, once per process and model, and in local mode on the driver, once per model
-    and session. The first to come unpacks while the others wait,
+    Runs on workers, once per process and model, and in local mode on the driver, once per model and
+    session. The first to come unpacks or copies while the others wait,
     and `read` is called by that one only. Nothing is given that was not checked: a stamp says that
     the files are those that were hashed once, and without it they are hashed again. Files that were
     changed are replaced, with a warning.
@@ -60,6 +66,7 @@ def open_copy(root: Path, digest: str, read: Callable[[], bytes | Path]) -> Mode
         root: The cache directory, see `machine.cache_directory`.
         digest: The digest that the files must have.
         read: Gives the archive, or a directory of this machine that holds the files.
+        environ: The environment, which may limit the cache; None for that of this process.
 
     Raises:
         DigestMismatchError: The files are not those of the model.
@@ -78,7 +85,7 @@ def open_copy(root: Path, digest: str, read: Callable[[], bytes | Path]) -> Mode
             # Who uses them keeps what is open or mapped, and finds equal files by name.
             discard(entry)
         if not entry.exists():
-            _make(entry, digest, read)
+            _make(entry, digest, read, cache_limit(os.environ if environ is None else environ))
         lease = Lock(root / f"{name}.use")
         lease.take(shared=True)  # never waits: who removes the entry holds the first lock
         lease.touch()
@@ -98,13 +105,13 @@ def _is_intact(entry: Path, digest: str) -> bool:
     return True
 
 
-def _make(entry: Path, digest: str, read: Callable[[], bytes | Path]) -> None:
+def _make(entry: Path, digest: str, read: Callable[[], bytes | Path], limit: int) -> None:
     new = leftover(entry, "new")
     shutil.rmtree(new, ignore_errors=True)
     given = read()
     size = directory_size(given) if isinstance(given, Path) else len(given)
     try:
-        make_room(entry.parent, size, cache_limit(os.environ))
+        make_room(entry.parent, size, limit)
         new.mkdir(mode=0o700)
         if isinstance(given, Path):
             copy_files(given, new / _MODEL, digest)
@@ -117,7 +124,7 @@ def _make(entry: Path, digest: str, read: Callable[[], bytes | Path]) -> None:
     except DigestMismatchError:
         raise
     except ShippingError as error:
-        if isinstance(error.__cause__, OSError):
+        if isinstance(given, bytes) and isinstance(error.__cause__, OSError):
             raise _unwritable(entry.parent, size, error.__cause__) from error
         raise
     finally:

@@ -1,4 +1,4 @@
-"""The directory in which all workers of a machine share the files of models, and its limit.
+"""The directory in which all processes of a machine share the files of models, and its limit.
 
 It is ``scorecast-<user id>`` in ``$SCORECAST_CACHE_DIR``, else in ``$TMPDIR``, else in
 ``/var/tmp``:

@@ -13,8 +13,9 @@ The form is made only where it pays: for files from `_SMALLEST` on, and kept onl
 holds on to so much of the mapped memory. What copies its arrays when it is unpickled is loaded as
 it stands, and so is what cannot be pickled again. Which of the two it is, is remembered beside the
 copy of the model. It holds for one Python and one configuration, and as long as the packages that
-the object comes from keep their versions. The trees of scikit-learn are known to copy: a file that
-names them is loaded at once, by all processes at the same time.
+the object comes from keep their versions. The trees of scikit-learn are known to copy: an object of
+a file that names them is loaded by all processes at the same time, and shared only if there is
+enough to share beside its trees.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -36,7 +38,7 @@ from scorecast.worker.copies import ModelCopy
 from scorecast.worker.eviction import make_room
 from scorecast.worker.locks import locked
 from scorecast.worker.machine import cache_limit
-from scorecast.worker.mapped_files import read_object, write_object
+from scorecast.worker.mapped_files import read_object, shareable_bytes, write_object
 from scorecast.worker.stamps import is_stamped, write_stamp
 
 SWITCH_VARIABLE = "SCORECAST_MAP_WEIGHTS"
@@ -45,7 +47,7 @@ _SMALLEST = 16 << 20
 _STATE = "state.json"
 _PLAIN = object()
 # The module of the type that holds a tree; a pickle names the types in it in plain letters.
-_COPYING = b"sklearn.tree._tree"
+_COPYING = "sklearn.tree._tree"
 
 
 def mapped_objects(
@@ -95,16 +97,22 @@ class MappedObjects:
             return load()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         form = self.folder / sha256(name.encode()).hexdigest()[:32]
-        lock = form.with_suffix(".lock")
-        with locked(lock, shared=True):
+        with locked(form.with_suffix(".lock"), shared=True):
             found = _read(form)
         if found is None and _holds(file, _COPYING):
-            found = _PLAIN
+            loaded = load()
+            if shareable_bytes(loaded, without=_COPYING) < self.smallest:
+                return loaded
+            return self._shared(form, size, lambda: loaded)
         if found is None:
-            with locked(lock):
-                found = _read(form)  # another process may have made it meanwhile
-                if found is None:
-                    return self._made(form, size, load)
+            return self._shared(form, size, load)
+        return load() if found is _PLAIN else found
+
+    def _shared(self, form: Path, size: int, load: Callable[[], Any]) -> Any:
+        with locked(form.with_suffix(".lock")):
+            found = _read(form)  # another process may have made it meanwhile
+            if found is None:
+                return self._made(form, size, load)
         return load() if found is _PLAIN else found
 
     def _made(self, form: Path, size: int, load: Callable[[], Any]) -> Any:
@@ -151,13 +159,15 @@ class MappedObjects:
         return read.value
 
 
-def _holds(file: Path, word: bytes) -> bool:
-    """Tell whether a file that is not empty holds a word."""
+def _holds(file: Path, word: str) -> bool:
+    """Tell whether a file that is not empty holds a word; False where it cannot be mapped."""
     with (
+        suppress(OSError),
         file.open("rb") as stream,
         mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as text,
     ):
-        return text.find(word) >= 0
+        return text.find(word.encode()) >= 0
+    return False
 
 
 def _keep_plain(new: Path, reason: str) -> None:

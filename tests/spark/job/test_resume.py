@@ -99,7 +99,9 @@ def test_a_record_whose_files_are_gone_is_worth_nothing(four_files, damage):
         part.unlink()
     else:
         part.write_bytes(part.read_bytes()[:-7])
-    assert job.run(**options).resumed_units == 3
+    report = job.run(**options)
+    assert report.resumed_units == 3
+    assert "3 of 4 units were done already" in report.summary()
     assert job.called_on() == list(range(200, 300))
     assert job.rows() == predicted(range(400))
 

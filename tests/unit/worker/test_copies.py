@@ -251,6 +251,28 @@ def test_a_directory_that_changed_is_refused(
     assert entries(root) == []
 
 
+def test_a_directory_that_cannot_be_read_is_not_blamed_on_the_cache(
+    root: Path, packed: PackedModel, tmp_path: Path
+) -> None:
+    """What is missing is named, and the cache is as it was."""
+    with pytest.raises(ShippingError, match="Cannot read the model") as caught:
+        open_copy(root, packed.digest, lambda: tmp_path / "gone")
+
+    assert str(tmp_path / "gone") in str(caught.value)
+    assert entries(root) == []
+
+
+def test_the_limit_may_be_that_of_another_process(root: Path, tmp_path: Path) -> None:
+    """The driver that fills the cache keeps to the limit that its workers are set to."""
+    first, second = (packed_model(tmp_path / name, {"a": name.encode()}) for name in "ab")
+    open_copy(root, first.digest, lambda: first.data)
+    limit = {LIMIT_VARIABLE: "0"}
+
+    copy = open_copy(root, second.digest, lambda: second.data, environ=limit)
+
+    assert entries(root) == [copy.directory.parent.name]
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import pickle
 import subprocess
@@ -47,9 +48,16 @@ def load(
     content: bytes = bytes(1 << 20),
 ) -> Any:
     """Load an object that comes from a file."""
+    return objects.load(name, written(objects, name, content), how)
+
+
+def written(
+    objects: MappedObjects, name: str = "model.pkl", content: bytes = bytes(1 << 20)
+) -> Path:
+    """Write the file of an object."""
     file = objects.root / name
     file.write_bytes(content)
-    return objects.load(name, file, how)
+    return file
 
 
 def is_mapped(array: np.ndarray, objects: MappedObjects) -> bool:
@@ -148,15 +156,17 @@ def test_trees_are_loaded_by_all_processes_at_once(objects: MappedObjects) -> No
     """What is known to copy its arrays is not loaded twice, and nobody waits for anybody."""
     from sklearn.ensemble import RandomForestRegressor
 
-    forest = RandomForestRegressor(10).fit(BIG, BIG[:, 0])
-    pickled = pickle.dumps(forest)
+    X = np.random.default_rng(0).normal(size=(4000, 4))
+    forest = RandomForestRegressor(10).fit(X, X[:, 0])
+    file = written(objects, content=pickle.dumps(forest))
     mapped_files.write_object(forest, objects.root)
+    assert json.loads((objects.root / "buffers.json").read_text())
     assert mapped_files.read_object(objects.root).held == 0
     together = threading.Barrier(2)
     got: list[Any] = []
 
     def get() -> None:
-        got.append(load(objects, lambda: together.wait(60), content=pickled))
+        got.append(objects.load("model.pkl", file, lambda: together.wait(60)))
 
     threads = [threading.Thread(target=get) for _ in range(2)]
     for thread in threads:
@@ -166,6 +176,21 @@ def test_trees_are_loaded_by_all_processes_at_once(objects: MappedObjects) -> No
 
     assert sorted(got) == [0, 1]
     assert not list(objects.folder.rglob("*.pickle"))
+
+
+def test_arrays_beside_trees_are_shared(objects: MappedObjects) -> None:
+    """A model of trees and of something large holds the latter once, as ever."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    X = np.random.default_rng(0).normal(size=(4000, 4))
+    both = {"forest": RandomForestRegressor(2).fit(X, X[:, 0]), "a": BIG}
+    pickled = pickle.dumps(both)
+
+    load(objects, lambda: pickle.loads(pickled), content=pickled)
+    second = load(objects, never, content=pickled)
+
+    assert is_mapped(second["a"], objects)
+    assert np.array_equal(second["forest"].predict(X), both["forest"].predict(X))
 
 
 def test_objects_of_one_model_are_told_apart(objects: MappedObjects) -> None:
@@ -224,9 +249,11 @@ def test_of_threads_and_processes_one_makes_the_form(objects: MappedObjects) -> 
         loads.append(1)
         return {"a": BIG.copy()}
 
+    file = written(objects)
+
     def get() -> None:
         start.wait()
-        got.append(load(objects, counted))
+        got.append(objects.load("model.pkl", file, counted))
 
     threads = [threading.Thread(target=get) for _ in range(4)]
     for thread in threads:
