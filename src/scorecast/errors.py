@@ -12,6 +12,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── ModelError                          the model directory itself
     │   ├── MLmodelError
     │   ├── UnsupportedFlavorError
+    │   ├── ModelDigestError
     │   ├── ModelLoadError
     │   └── ModelSaveError
     ├── ShippingError                       a model on its way to the workers
@@ -103,6 +104,10 @@ class MLmodelError(ModelError):
 
 class UnsupportedFlavorError(ModelError):
     """Raised when a model has no flavor that scorecast can load."""
+
+
+class ModelDigestError(ModelError):
+    """Raised when the files of a model are not those whose digest was asked for."""
 
 
 class ModelLoadError(ModelError):

@@ -95,14 +95,13 @@ def test_an_empty_uri_is_refused(uri: str) -> None:
     ("uri", "scheme"),
     [
         ("s3://bucket/churn", "s3"),
-        ("models:/churn@champion", "models"),
-        ("runs:/0123/model", "runs"),
-        ("mlflow-artifacts:/1/2", "mlflow-artifacts"),
+        ("gs://bucket/churn", "gs"),
+        ("https://example.com/churn.zip", "https"),
         ("abfss://c@account.dfs.core.windows.net/m", "abfss"),
     ],
 )
 def test_schemes_that_are_not_fetched_say_how_to_fetch(uri: str, scheme: str) -> None:
-    """A URI of a registry or store is refused with the known schemes and the command to use."""
+    """A URI of a store is refused with the known schemes and the command to use."""
     with pytest.raises(ModelUriError) as caught:
         fetch_model(uri)
 

@@ -42,6 +42,7 @@ EXIT_CODES = {
     "ModelError": 4,
     "MLmodelError": 4,
     "UnsupportedFlavorError": 4,
+    "ModelDigestError": 4,
     "ModelLoadError": 4,
     "ModelSaveError": 4,
     "PredictionError": 5,

@@ -17,6 +17,9 @@ from scorecast.errors import ModelUriError, did_you_mean
 _FETCHERS = {
     "": "local",
     "file": "local",
+    "mlflow-artifacts": "registry",
+    "models": "registry",
+    "runs": "registry",
 }
 
 
@@ -26,14 +29,16 @@ def fetch_model(uri: str | Path) -> FetchedModel:
     Raises:
         ModelUriError: The URI cannot be read, or its scheme is not known.
         ArtifactNotFoundError: Nothing is stored there.
+        ArtifactError: The place cannot be reached.
+        ConfigError: The environment does not say which server to ask.
     """
     parsed = parse_model_uri(uri)
     if parsed.scheme not in _FETCHERS:
         known = sorted(scheme for scheme in _FETCHERS if scheme)
         message = (
             f'Unknown model URI scheme "{parsed.scheme}" in "{parsed}". Known schemes: '
-            f"{', '.join(known)}, and plain paths.{did_you_mean(parsed.scheme, known)} Models in "
-            "registries and object stores are fetched first, for example with "
+            f"{', '.join(known)}, and plain paths.{did_you_mean(parsed.scheme, known)} Models on "
+            "other stores are fetched first, for example with "
             '"mlflow artifacts download -u URI -d DIRECTORY".'
         )
         raise ModelUriError(message)

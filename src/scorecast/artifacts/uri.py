@@ -1,9 +1,12 @@
-"""Model URIs: how they are read and how they are printed."""
+"""Model URIs: how they are read and printed, and what fetching one gives."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import shutil
+import tempfile
+import weakref
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorecast.errors import ModelUriError
@@ -35,6 +38,18 @@ class ModelUri:
         return f"{self.scheme}:{_USER_INFO.sub('//***@', rest)}"
 
 
+class Scratch:
+    """A directory of this user alone, which goes with the last who refers to it.
+
+    Attributes:
+        path: Where it is.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="scorecast-model-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 @dataclass(frozen=True, slots=True)
 class FetchedModel:
     """A model that is on this machine.
@@ -42,10 +57,12 @@ class FetchedModel:
     Attributes:
         directory: Where its files are.
         resolved_uri: What the URI stood for, with aliases and relative parts resolved.
+        scratch: What keeps the files there, if they were downloaded.
     """
 
     directory: Path
     resolved_uri: str
+    scratch: Scratch | None = field(default=None, repr=False, compare=False)
 
 
 def parse_model_uri(uri: str | Path) -> ModelUri:

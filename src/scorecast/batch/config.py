@@ -33,6 +33,7 @@ _CHOICES: tuple[tuple[str, Any], ...] = (
 # What decides neither which rows are in the output nor what is predicted for them.
 _NOT_IN_KEY = {
     "model_uri",
+    "model_digest",
     "input",
     "output",
     "mode",
@@ -56,6 +57,8 @@ class BatchPredictConfig:
 
     Attributes:
         model_uri: Path or URI of a model directory.
+        model_digest: Digest that the model's files must have, as `scorecast.inspect_model` gives
+            it; None takes any.
         input: Paths of the data to predict on, as Spark reads it, globs included; or the name of
             a table.
         output: Path of the parquet directory to publish.
@@ -108,6 +111,7 @@ class BatchPredictConfig:
     model_uri: str
     input: str | Path | Sequence[str | Path]
     output: str
+    model_digest: str | None = None
     input_format: str = "parquet"
     input_options: Mapping[str, str] = field(default_factory=dict)
     where: str | None = None

@@ -100,6 +100,7 @@ def run_job(
         params=config.params,
         model_config=config.model_config,
         options=config.predict_options,
+        model_digest=config.model_digest,
     )
     refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
     inputs = open_inputs(spark, config)

@@ -8,7 +8,7 @@ import click
 
 from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.names import kept_columns, named_texts, named_values, split_names
-from scorecast.cli.options import mode_option, output_options
+from scorecast.cli.options import mode_option, model_digest_option, output_options
 
 _EPILOG = """
 \b
@@ -34,6 +34,7 @@ Exit codes:
 
 @click.command(epilog=_EPILOG)
 @click.option("--model-uri", required=True, metavar="URI", help="Path or URI of the model.")
+@model_digest_option
 @click.option(
     "--input",
     required=True,

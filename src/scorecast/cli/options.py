@@ -26,6 +26,12 @@ def mode_option(*modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     )
 
 
+model_digest_option = click.option(
+    "--model-digest",
+    metavar="DIGEST",
+    help="Digest that the model must have (sha256:...), as manifests hold it.",
+)
+
 _OUTPUT_OPTIONS = (
     click.option(
         "--result-type",

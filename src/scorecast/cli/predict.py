@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from scorecast.cli.options import mode_option, output_options
+from scorecast.cli.options import mode_option, model_digest_option, output_options
 
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
@@ -35,6 +35,7 @@ Examples, after `make demo`:
     type=click.Choice(["csv", "json", "parquet"]),
     help="Format to write. Default: that of the output's name; csv on stdout.",
 )
+@model_digest_option
 @output_options
 @mode_option("error", "overwrite")
 def command(  # noqa: PLR0913 - one argument per option
@@ -46,6 +47,7 @@ def command(  # noqa: PLR0913 - one argument per option
     output_column: str,
     keep: str,
     mode: str,
+    model_digest: str | None,
 ) -> None:
     """Predict on a file with a model: .csv, .json (records) or .parquet."""
     from scorecast.cli.names import kept_columns
@@ -60,6 +62,7 @@ def command(  # noqa: PLR0913 - one argument per option
         output_column=output_column,
         keep=kept_columns(keep),
         overwrite=mode == "overwrite",
+        model_digest=model_digest,
     )
     if report.output is not None:
         click.echo(f"{report.rows:,} rows predicted: {report.output}", err=True)

@@ -42,6 +42,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
     keep: str | Sequence[str] = "all",
     params: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    model_digest: str | None = None,
 ) -> FileReport:
     """Predict on all rows of a file, batch by batch, in this process.
 
@@ -57,6 +58,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         keep: ``"all"``, ``"none"`` or the names of the columns to write beside the prediction.
         params: Inference params that the model declares.
         overwrite: Whether an output that exists is replaced.
+        model_digest: Digest that the model's files must have.
 
     Raises:
         ScorecastError: The file cannot be read, the model cannot be loaded, or the data does not
@@ -70,7 +72,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         )
         raise OutputExistsError(message)
     wanted = None if result_type is None else parse_simple_type(result_type)
-    resolved = resolve_model(model_uri)
+    resolved = resolve_model(model_uri, digest=model_digest)
     signature = resolved.info.enforced_signature
     if wanted is None:
         wanted = result_type_of(resolved.info.signature or signature)

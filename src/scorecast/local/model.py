@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from scorecast.artifacts import FetchedModel, fetch_model
+from scorecast.errors import ConfigError, ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
 from scorecast.models.config import accepted_config
@@ -24,6 +26,8 @@ from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
 from scorecast.worker.inputs import to_model_input
 from scorecast.worker.predict import call_model
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +49,40 @@ class ResolvedModel:
 
     def local_handle(self, model_config: Mapping[str, Any] | None = None) -> ModelHandle:
         """Give a handle for use on this machine: the model is loaded from where it stands."""
-        source = DirectorySource(self.fetched.directory)
+        source = DirectorySource(self.fetched.directory, self.fetched.scratch)
         return ModelHandle(self.digest, self.info, source, dict(model_config or {}))
 
 
-def resolve_model(model_uri: str | Path) -> ResolvedModel:
+def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> ResolvedModel:
     """Bring a model here and read what it declares. Runs on the driver; runs no model code.
 
+    Args:
+        model_uri: Path or URI of a model directory.
+        digest: Digest that its files must have; None takes any.
+
     Raises:
+        ConfigError: The digest is none.
+        ModelDigestError: The files have another digest. Nothing was read of them but that.
         ArtifactError: The URI cannot be read or nothing is stored there.
         MLmodelError: The directory is not a model.
     """
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        message = (
+            f'model_digest is "{digest}", expected "sha256:" and 64 hexadecimal digits, as '
+            "scorecast.inspect_model(URI).digest gives them."
+        )
+        raise ConfigError(message)
     fetched = fetch_model(model_uri)
+    found = tree_digest(fetched.directory)
+    if digest not in (None, found):
+        message = (
+            f'The model "{fetched.resolved_uri}" has the digest {found}, expected {digest}: it is '
+            "not the one that was pinned. Nothing was loaded. If the change is wanted, pin the "
+            "new digest."
+        )
+        raise ModelDigestError(message)
     info = read_model_info(fetched.directory)
-    digest = tree_digest(fetched.directory)
-    return ResolvedModel(fetched, replace(info, uri=str(model_uri), digest=digest))
+    return ResolvedModel(fetched, replace(info, uri=str(model_uri), digest=found))
 
 
 def inspect_model(model_uri: str | Path) -> ModelInfo:
@@ -79,7 +102,10 @@ def inspect_model(model_uri: str | Path) -> ModelInfo:
 
 
 def load_model(
-    model_uri: str | Path, *, model_config: Mapping[str, Any] | str | Path | None = None
+    model_uri: str | Path,
+    *,
+    model_config: Mapping[str, Any] | str | Path | None = None,
+    model_digest: str | None = None,
 ) -> LoadedModel:
     """Load a model into this process.
 
@@ -87,26 +113,29 @@ def load_model(
         model_uri: Path or URI of a model directory.
         model_config: Overrides single keys of the configuration stored with the model: a mapping,
             or the path of a YAML file that holds one.
+        model_digest: Digest that the model's files must have, as `inspect_model` gives it.
 
     Raises:
         ArtifactError: The URI cannot be read or nothing is stored there.
         ConfigError: The file of `model_config` is missing, is not YAML or holds no mapping.
+        ModelDigestError: The model has another digest.
         MLmodelError: The directory is not a model.
         MissingExtraError: The library of the model's flavor is not installed.
         ModelLoadError: The library cannot load the model.
     """
-    resolved = resolve_model(model_uri)
+    resolved = resolve_model(model_uri, digest=model_digest)
     config = accepted_config(resolved.info, model_config)
     predictor = load_predictor(resolved.fetched.directory, resolved.info, config)
-    return LoadedModel(resolved.info, predictor)
+    return LoadedModel(resolved.info, predictor, resolved.fetched.scratch)
 
 
 class LoadedModel:
     """A model in this process, with the signature that its data is held to."""
 
-    def __init__(self, info: ModelInfo, predictor: Predictor) -> None:
+    def __init__(self, info: ModelInfo, predictor: Predictor, kept: object = None) -> None:
         self.info = info
         self._predictor = predictor
+        self._kept = kept  # its files, which it may read from at any time
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Any:
         """Predict, after bringing `data` to the types that the model declares.

@@ -73,6 +73,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
     nan_as_null: bool = False,
     model_output: str | None = None,
     nullable_integers: bool = False,
+    model_digest: str | None = None,
     interface: Interface = "auto",
     preflight: bool = True,
 ) -> DataFrame:
@@ -99,6 +100,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         nan_as_null: Whether NaN in predictions becomes NULL.
         model_output: Which column of the model's output to take.
         nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
+        model_digest: Digest that the model's files must have.
         interface: How rows reach the workers; the predictions are the same. ``"arrow"`` is
             mapInArrow. ``"pandas"`` is mapInPandas, which gives NaN inside nested values and in
             kept columns back as NULL, and knows no summer time after 2037. ``"column"`` sends the
@@ -115,6 +117,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         InputDataError: Several columns of the data have one name.
         InputMismatchError: Columns that the model needs are missing or of a wrong type.
         ArtifactError: The model cannot be fetched.
+        ModelDigestError: The model has another digest than `model_digest`.
         ModelError: The directory is not a model that can be loaded.
         WorkerEnvironmentError: Workers lack a package or have another version.
     """
@@ -139,6 +142,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         model_config=model_config,
         options=options,
         env_manager=env_manager,
+        model_digest=model_digest,
     )
     plan = plan_frame(df.schema, model, output_column=output_column, keep=keep, columns=columns)
     if interface in ("arrow", "pandas"):

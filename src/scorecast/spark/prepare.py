@@ -88,19 +88,21 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     model_config: Mapping[str, Any] | str | Path | None,
     options: PredictOptions,
     env_manager: str | None = None,
+    model_digest: str | None = None,
 ) -> CheckedModel:
     """Check all that can be checked without data; options and result type before any fetching.
 
     Raises:
         ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
-        ModelError: The directory is no model, or has no flavor that predicts.
+        ModelError: The directory is no model, has no flavor that predicts, or has another digest
+            than the one that was asked for.
         InputMismatchError: Params do not fit.
     """
     _check_env_manager(env_manager)
     options.check()
     parsed = None if result_type is None else parse_result_type(spark, result_type)
-    resolved = resolve_model(model_uri)
+    resolved = resolve_model(model_uri, digest=model_digest)
     info = resolved.info
     flavor_of(info)
     _warn_about_requirements(info)

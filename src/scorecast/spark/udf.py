@@ -45,12 +45,13 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
     nan_as_null: bool = False,
     model_output: str | None = None,
     nullable_integers: bool = False,
+    model_digest: str | None = None,
     preflight: bool = True,
 ) -> ModelUdf:
     """Make a function of columns that predicts with a model.
 
-    Runs on the driver: inspects the model, checks result type, params and workers, packs the model
-    and broadcasts it. Each Python worker loads it once, at its first batch.
+    Runs on the driver: inspects the model, checks result type, params and workers, and gives the
+    model to the session. Each Python worker loads it once, at its first batch.
 
     Args:
         spark: A classic or Connect session.
@@ -77,6 +78,8 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         nullable_integers: Whether integer and boolean inputs reach the model in pandas' nullable
             types (``Int64``, ``boolean``), with or without nulls; by default only those that the
             signature declares optional do, and a null in others is an error.
+        model_digest: Digest that the model's files must have, as `inspect_model` gives it; it is
+            checked here, and by every worker before it loads a byte of them.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -86,6 +89,7 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
     Raises:
         ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
+        ModelDigestError: The model has another digest than `model_digest`.
         ModelError: The directory is not a model that can be loaded.
         InputMismatchError: Params do not fit.
         WorkerEnvironmentError: Workers lack a package or have another version.
@@ -107,6 +111,7 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         model_config=model_config,
         options=options,
         env_manager=env_manager,
+        model_digest=model_digest,
     )
     return ModelUdf(model, model.ship(spark, preflight=preflight))
 

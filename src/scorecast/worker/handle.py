@@ -31,7 +31,7 @@ class ModelSource(Protocol):
         Runs on a worker, once per process and model.
 
         Raises:
-            DigestMismatchError: The files are not the ones that were packed.
+            DigestMismatchError: The files are not those of the digest.
             ShippingError: They cannot be written here.
         """
         ...
@@ -43,14 +43,24 @@ class ModelSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DirectorySource:
-    """A model that is used where it stands, on the machine that inspected it."""
+    """A model that is used where it stands, on the machine that inspected it.
+
+    Attributes:
+        path: Where it stands.
+        kept: What keeps it there; other processes get the path alone.
+    """
 
     path: Path
+    kept: object = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[DirectorySource], tuple[Path]]:
+        """Leave out what is of this process."""
+        return DirectorySource, (self.path,)
 
     def open(self, digest: str) -> ModelCopy:
         """Give the directory itself."""
         del digest
-        return ModelCopy(self.path)
+        return ModelCopy(self.path, lease=self.kept)
 
     def cpus(self) -> int | None:
         """Give None: no task of Spark runs here."""

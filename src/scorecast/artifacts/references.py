@@ -1,0 +1,105 @@
+"""What ``models:`` and ``runs:`` URIs refer to, as MLflow writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from scorecast.artifacts.uri import ModelUri
+from scorecast.errors import ModelUriError
+
+_LOGGED = re.compile(r"m-[0-9a-f]{32}")
+_FORMS = (
+    '"models:/NAME@ALIAS", "models:/NAME/VERSION", "models:/NAME/STAGE", "models:/NAME/latest" or '
+    '"models:/m-ID"'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredRef:
+    """A version of a registered model; exactly one of the three ways to name it is given.
+
+    Attributes:
+        name: Name of the registered model.
+        version: Its number.
+        alias: Alias that stands for a version.
+        stage: Stage whose newest version is meant; "latest" is the newest of all.
+        path: Directory inside of the model, or "".
+    """
+
+    name: str
+    version: str | None = None
+    alias: str | None = None
+    stage: str | None = None
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRef:
+    """A model that was logged and has an id of its own (MLflow 3).
+
+    Attributes:
+        model_id: The id, ``m-`` and 32 hexadecimal digits.
+        path: Directory inside of the model, or "".
+    """
+
+    model_id: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """A path among the artifacts of a run.
+
+    Attributes:
+        run_id: The run.
+        path: The path, which begins with the name that the model was logged under.
+    """
+
+    run_id: str
+    path: str
+
+
+Reference = RegisteredRef | LoggedRef | RunRef
+
+
+def parse_reference(uri: ModelUri) -> Reference:
+    """Read what a ``models:`` or ``runs:`` URI refers to.
+
+    Raises:
+        ModelUriError: It has another form, or names a profile, which only MLflow itself knows.
+    """
+    if uri.rest.startswith("//"):
+        message = (
+            f'The model URI "{uri}" names a profile or server, expected a path after "'
+            f'{uri.scheme}:/". Name the server with MLFLOW_TRACKING_URI or MLFLOW_REGISTRY_URI.'
+        )
+        raise ModelUriError(message)
+    parts = [part for part in uri.rest.split("/") if part]
+    if any(part in {".", ".."} for part in parts):
+        message = f'The model URI "{uri}" holds "." or "..". Write the path without them.'
+        raise ModelUriError(message)
+    return _run(uri, parts) if uri.scheme == "runs" else _model(uri, parts)
+
+
+def _run(uri: ModelUri, parts: list[str]) -> RunRef:
+    if len(parts) < 2:  # noqa: PLR2004 - the run and a name
+        message = f'Cannot read the model URI "{uri}". Expected "runs:/RUN_ID/NAME".'
+        raise ModelUriError(message)
+    return RunRef(parts[0], "/".join(parts[1:]))
+
+
+def _model(uri: ModelUri, parts: list[str]) -> RegisteredRef | LoggedRef:
+    first, *more = parts or [""]
+    if _LOGGED.fullmatch(first):
+        return LoggedRef(first, "/".join(more))
+    name, at, alias = first.rpartition("@")
+    if at and name and alias:
+        return RegisteredRef(name, alias=alias, path="/".join(more))
+    if at or not first or not more:
+        message = f'Cannot read the model URI "{uri}". Expected {_FORMS}.'
+        raise ModelUriError(message)
+    which, path = more[0], "/".join(more[1:])
+    if which.isdecimal():
+        return RegisteredRef(first, version=str(int(which)), path=path)
+    return RegisteredRef(first, stage=which, path=path)

@@ -1,0 +1,514 @@
+"""Models of a real MLflow server: the right version, the same files, and errors that help."""
+
+import contextlib
+import gc
+import http.server
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import scorecast
+from scorecast.artifacts import fetch_model
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, ConfigError, ModelUriError
+from scorecast.packing import tree_digest
+
+FILL = """
+import json, sys
+import mlflow, numpy as np, pandas as pd
+from mlflow import MlflowClient
+from mlflow.models import infer_signature
+from sklearn.linear_model import LinearRegression
+
+folder, plain = sys.argv[1:]
+X = pd.DataFrame({"x": np.arange(20.0)})
+client = MlflowClient()
+runs, ids = [], []
+for factor in (2, 3, 4):
+    model = LinearRegression().fit(X, X["x"] * factor)
+    with mlflow.start_run() as run:
+        logged = mlflow.sklearn.log_model(
+            model, name="model", registered_model_name="churn", serialization_format="cloudpickle",
+            signature=infer_signature(X, X["x"]),
+        )
+        mlflow.log_artifacts(plain, "some/where")
+    runs.append(run.info.run_id)
+    ids.append(logged.model_id)
+client.set_registered_model_alias("churn", "champion", 2)
+client.set_registered_model_alias("churn", "challenger", 3)
+client.transition_model_version_stage("churn", 1, "Production")
+client.create_registered_model("empty")
+uris = {
+    "models:/churn/1": "models:/churn/1",
+    "models:/churn@champion": "models:/churn/2",
+    "models:/churn/Production": "models:/churn/1",
+    "models:/churn/production": "models:/churn/1",
+    "models:/churn/latest": "models:/churn/3",
+    f"models:/{ids[0]}": f"models:/{ids[0]}",
+    f"runs:/{runs[1]}/model": f"runs:/{runs[1]}/model",
+    f"runs:/{runs[1]}/some/where": f"runs:/{runs[1]}/some/where",
+    f"{client.get_run(runs[2]).info.artifact_uri}/some/where": None,
+}
+files = {uri: mlflow.artifacts.download_artifacts(uri) for uri in uris}
+json.dump({"uris": uris, "files": files, "runs": runs}, open(f"{folder}/filled.json", "w"))
+"""
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/health", timeout=5).close()
+            return
+        process.poll()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.2)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Run an MLflow server that passes artifacts on, with models in it; give its address."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    plain = scorecast.save_model(lambda data: data["x"] * 5, folder / "plain", signature=SIGNATURE)
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
+    command += ["--port", url.rpartition(":")[2], "--artifacts-destination", folder / "artifacts"]
+    command += ["--backend-store-uri", f"sqlite:///{folder / 'store.db'}"]
+    log = folder / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        until_healthy(url, process, log)
+        environ = {**os.environ, "MLFLOW_TRACKING_URI": url, "PYTHONWARNINGS": "ignore"}
+        subprocess.run([sys.executable, "-c", FILL, folder, plain], env=environ, check=True)
+        yield Filled(url, json.loads((folder / "filled.json").read_text()))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+        process.wait()
+
+
+SIGNATURE = scorecast.infer_signature(pd.DataFrame({"x": [1.0]}), np.array([1.0]))
+
+
+class Filled:
+    """The server, and what was put into it."""
+
+    def __init__(self, url: str, told: dict) -> None:
+        self.url, self.uris, self.files, self.runs = url, told["uris"], told["files"], told["runs"]
+
+
+@pytest.fixture(params=["rest", "mlflow"])
+def client(request, server, monkeypatch):
+    """Ask the server by each of the two clients, without many retries."""
+    use(monkeypatch, server.url, request.param)
+    return request.param
+
+
+@pytest.fixture
+def rest(server, monkeypatch):
+    """Ask the server without MLflow."""
+    use(monkeypatch, server.url, "rest")
+
+
+def use(monkeypatch, url: str, client: str = "rest") -> None:
+    """Set what users set."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+    monkeypatch.setenv("SCORECAST_MLFLOW_CLIENT", client)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+
+
+class Meddler(http.server.ThreadingHTTPServer):
+    """Stands before the real server, and does to its answers what networks do.
+
+    Attributes:
+        harm: Called with handler and answer of every request; True when it has answered itself.
+        authorizations: The header of each request.
+    """
+
+    def __init__(self, target: str, harm) -> None:
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.target, self.harm = target, harm
+        self.authorizations: list[str | None] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def __enter__(self):
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Passing(http.server.BaseHTTPRequestHandler):
+    """Passes a request on."""
+
+    def do_GET(self) -> None:
+        """Pass on what has a body or none."""
+        self.server.authorizations.append(self.headers.get("Authorization"))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
+        request = urllib.request.Request(f"{self.server.target}{self.path}", data=body)
+        if body:
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request) as found:
+                code, content = found.status, found.read()
+        except urllib.error.HTTPError as error:
+            code, content = error.code, error.read()
+        if not self.server.harm(self, content):
+            self.answer(code, content)
+
+    do_POST = do_GET  # noqa: N815 - the name that http.server calls
+
+    def answer(self, code: int, content: bytes, length: int | None = None, **headers: str) -> None:
+        """Send an answer."""
+        self.send_response(code)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content) if length is None else length))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+NUMBERS = range(9)
+
+
+@pytest.mark.filterwarnings("ignore:.*names a stage:FutureWarning")
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_uri_gives_the_files_that_mlflow_gives(client, server, number):
+    """By either client the files are those that MLflow's own download gives."""
+    uri, files = list(server.files.items())[number]
+    fetched = fetch_model(uri)
+    assert tree_digest(fetched.directory) == tree_digest(Path(files))
+    assert fetched.resolved_uri == (server.uris[uri] or uri)
+    assert len(server.files) == len(NUMBERS)
+
+
+def test_an_alias_that_moves_is_seen_by_the_next_call(client, server):
+    """Nothing is remembered of what an alias stood for."""
+    from mlflow import MlflowClient
+
+    mlflow = MlflowClient(server.url)
+    try:
+        for version in (1, 3, 2):
+            mlflow.set_registered_model_alias("churn", "moving", version)
+            assert fetch_model("models:/churn@moving").resolved_uri == f"models:/churn/{version}"
+    finally:
+        mlflow.delete_registered_model_alias("churn", "moving")
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("models:/chrun/1", ['no model "chrun"', 'Did you mean "churn"?', "MLFLOW_TRACKING_URI"]),
+        ("models:/churn@champoin", ['no alias "champoin"', "challenger", "champion"]),
+        ("models:/churn/9", ["no version 9", "newest is 3"]),
+        ("models:/churn/Staging", ['no version in "Staging"', "champion", "models:/churn/3"]),
+        ("models:/churn/newest", ['no version in "newest"', "models:/churn/latest"]),
+        ("models:/empty/latest", ['"empty" has no versions']),
+        (f"models:/m-{'0' * 32}", ["m-000"]),
+        (f"runs:/{'0' * 32}/model", ["0" * 32]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*names a stage:FutureWarning")
+def test_what_is_not_there_is_told_with_what_is(client, uri, words):
+    """Names, aliases and versions that do not exist are named, beside those that do."""
+    with pytest.raises(ArtifactNotFoundError) as caught:
+        fetch_model(uri)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_path_that_a_run_does_not_have_is_told(client, server):
+    """An artifact that was never logged is no empty model."""
+    with pytest.raises(ArtifactError, match="nowhere"):
+        fetch_model(f"runs:/{server.runs[0]}/nowhere")
+
+
+def test_stages_are_deprecated(client):
+    """They work, and say what to write in their place."""
+    with pytest.warns(FutureWarning, match="models:/churn@ALIAS"):
+        fetch_model("models:/churn/Production")
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_a_server_that_is_down_is_told(name, monkeypatch):
+    """The address is named, and what to check."""
+    use(monkeypatch, f"http://127.0.0.1:{free_port()}", name)
+    with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_URI") as caught:
+        fetch_model("models:/churn/1")
+    assert "127.0.0.1" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("models:/churn", "models:/NAME@ALIAS"),
+        ("models:/", "models:/NAME@ALIAS"),
+        ("models:/churn@", "models:/NAME@ALIAS"),
+        ("runs:/abc", "runs:/RUN_ID/NAME"),
+        ("models://profile@databricks/churn/1", "profile"),
+        ("models:/churn/1/../../x", r"\.\."),
+    ],
+)
+def test_uris_that_cannot_be_read(uri, words):
+    """The forms that are known are named; no server is asked."""
+    with pytest.raises(ModelUriError, match=words):
+        fetch_model(uri)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("", "MLFLOW_TRACKING_URI is not set"),
+        ("sqlite:///mlflow.db", r"scorecast\[mlflow\]"),
+        ("databricks", r"scorecast\[mlflow\]"),
+    ],
+)
+def test_an_address_that_only_mlflow_can_use(address, words, monkeypatch):
+    """Without MLflow the message says what to set or to install."""
+    use(monkeypatch, address)
+    with pytest.raises(ConfigError, match=words):
+        fetch_model("models:/churn/1")
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_without_a_server_none_is_made_up(name, run_python, tmp_path):
+    """Nobody asks a store that MLflow would make in the working directory."""
+    code = "import scorecast; scorecast.inspect_model('models:/churn/1')"
+    code = f"import os; os.chdir({str(tmp_path)!r}); {code}"
+    done = run_python(code, SCORECAST_MLFLOW_CLIENT=name, MLFLOW_TRACKING_URI="")
+    assert "MLFLOW_TRACKING_URI is not set" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_in_files_needs_mlflow_and_no_server(server, run_python, tmp_path):
+    """Whatever MLflow is set to works through it, as a database of runs and models."""
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    fill = (
+        FILL.partition("client = MlflowClient()")[0]
+        + """
+mlflow.set_experiment(experiment_id=MlflowClient().create_experiment("here", folder))
+logged = mlflow.sklearn.log_model(
+    LinearRegression().fit(X, X["x"] * 7), name="model", registered_model_name="seven",
+    serialization_format="cloudpickle",
+)
+import scorecast
+print(scorecast.load_model("models:/seven/latest").predict(pd.DataFrame({"x": [2.0]})))
+"""
+    )
+    done = run_python(fill, str(tmp_path / "a"), "-", MLFLOW_TRACKING_URI=store)
+    assert done.returncode == 0, done.stderr
+    assert "[14.]" in done.stdout
+
+
+def test_mlflow_is_not_imported_for_rest(server, run_python):
+    """The small client and the files of the model need no MLflow."""
+    code = """
+import sys, scorecast
+print(scorecast.load_model("models:/churn@champion").predict({"x": [10.0]}))
+assert not [name for name in sys.modules if name.partition(".")[0] == "mlflow"]
+"""
+    done = run_python(code, MLFLOW_TRACKING_URI=server.url, SCORECAST_MLFLOW_CLIENT="rest")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[30.]"
+
+
+def test_what_was_downloaded_goes_with_the_model(rest):
+    """Files of a model that nobody holds any more do not stay on the disk."""
+    fetched = fetch_model("models:/churn/1")
+    place = fetched.directory
+    assert place.stat().st_mode & 0o77 == 0
+    del fetched
+    gc.collect()
+    assert not place.parent.exists()
+
+
+def test_a_busy_server_is_asked_again(server, monkeypatch, caplog):
+    """Twice 503, then the answer: the model comes, and the log says why it took longer."""
+    codes = [503, 429]
+
+    def harm(handler, content):
+        if codes:
+            handler.answer(codes.pop(), b"busy")
+            return True
+        return False
+
+    with Meddler(server.url, harm) as meddler, caplog.at_level(logging.WARNING):
+        use(monkeypatch, meddler.url)
+        fetched = fetch_model("models:/churn/1")
+    assert tree_digest(fetched.directory) == tree_digest(Path(server.files["models:/churn/1"]))
+    assert caplog.text.count("Trying again") == 2
+
+
+@pytest.mark.parametrize("times", [1, 99])
+def test_a_download_that_breaks_off(server, monkeypatch, times):
+    """Once: it is done again. Always: an error, and nothing is left that looks like a model."""
+    left = [times]
+    seen = []
+
+    def harm(handler, content):
+        if not handler.path.endswith("MLmodel") or left[0] == 0:
+            return False
+        left[0] -= 1
+        seen.append(handler.path)
+        handler.answer(200, content[:-5], length=len(content))
+        handler.close_connection = True
+        return True
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        if times == 1:
+            fetched = fetch_model("models:/churn/1")
+            wanted = tree_digest(Path(server.files["models:/churn/1"]))
+            assert tree_digest(fetched.directory) == wanted
+        else:
+            with pytest.raises(ArtifactError, match=r"MLmodel.*tried 3 times"):
+                fetch_model("models:/churn/1")
+    assert len(seen) == min(times, 3)
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, code):
+    """Who may not read the model is told how to log in, at once; the token is not repeated."""
+
+    def harm(handler, content):
+        handler.answer(code, b'{"message": "not you"}')
+        return True
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url.replace("http://", "http://me:s3cret@"))
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
+        with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_TOKEN") as caught:
+            fetch_model("models:/churn/1")
+        assert meddler.authorizations == ["Bearer t0ken"]
+    assert "not you" in str(caught.value)
+    assert "t0ken" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "userinfo", "header"),
+    [
+        ({}, "", None),
+        ({}, "me:s%40me@", "Basic bWU6c0BtZQ=="),
+        (
+            {"MLFLOW_TRACKING_USERNAME": "a", "MLFLOW_TRACKING_PASSWORD": "b"},
+            "me:some@",
+            "Basic YTpi",
+        ),
+        ({"MLFLOW_TRACKING_TOKEN": "t", "MLFLOW_TRACKING_USERNAME": "a"}, "", "Bearer t"),
+    ],
+)
+def test_credentials_go_to_the_server_and_not_where_it_redirects(
+    server, monkeypatch, variables, userinfo, header
+):
+    """Each way to log in is used; another server that is redirected to gets none of it."""
+    with Meddler(server.url, lambda *_: False) as other:
+
+        def harm(handler, content):
+            if "/mlflow-artifacts/artifacts/" not in handler.path:
+                return False
+            handler.answer(302, b"", Location=f"{other.url}{handler.path}")
+            return True
+
+        with Meddler(server.url, harm) as meddler:
+            use(monkeypatch, meddler.url.replace("http://", f"http://{userinfo}"))
+            for name, value in variables.items():
+                monkeypatch.setenv(name, value)
+            fetch_model("models:/churn/1")
+            assert set(meddler.authorizations) == {header}
+        assert set(other.authorizations) == {None}
+
+
+@pytest.mark.parametrize("name", ["..", "a\\..\\b", "/"])
+def test_a_listing_that_leads_out_is_refused(server, monkeypatch, tmp_path, name):
+    """A server cannot write beside the model."""
+
+    def harm(handler, content):
+        if "artifacts?path" not in handler.path:
+            return False
+        files = [{"path": name, "is_dir": False, "file_size": 1}]
+        handler.answer(200, json.dumps({"files": files}).encode())
+        return True
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        with pytest.raises(ArtifactError, match="leads out of the model"):
+            fetch_model("models:/churn/1")
+
+
+def test_a_server_that_is_no_mlflow_server(server, monkeypatch):
+    """Pages of another service are no answer."""
+
+    def harm(handler, content):
+        handler.answer(200, b"<html>")
+        return True
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        with pytest.raises(ArtifactError, match="no MLflow server"):
+            fetch_model("models:/churn/1")
+
+
+def test_a_column_by_alias_stays_with_its_version(spark, rest, server):
+    """The version is that of the call, whatever becomes of the alias before the query runs."""
+    from mlflow import MlflowClient
+
+    mlflow = MlflowClient(server.url)
+    mlflow.set_registered_model_alias("churn", "column", 2)
+    rows = spark.range(4).selectExpr("double(id) AS x")
+    before = scorecast.spark_udf(spark, "models:/churn@column", result_type="double")
+    mlflow.set_registered_model_alias("churn", "column", 3)
+    after = scorecast.spark_udf(spark, "models:/churn@column", result_type="double")
+    found = rows.select(before("x").alias("a"), after("x").alias("b")).collect()
+    assert [round(value) for row in found for value in row] == [0, 0, 3, 4, 6, 8, 9, 12]
+
+
+def test_a_job_by_alias_says_which_version_it_was(spark, rest, tmp_path):
+    """The manifest holds the URI as asked and as resolved."""
+    spark.range(10).selectExpr("double(id) AS x").write.parquet(str(tmp_path / "in"))
+    scorecast.batch_predict(
+        spark,
+        scorecast.BatchPredictConfig(
+            model_uri="models:/churn@champion",
+            input=str(tmp_path / "in"),
+            output=str(tmp_path / "out"),
+            result_type="double",
+        ),
+    )
+    manifest = json.loads((tmp_path / "out" / "_MANIFEST.json").read_text())
+    model = manifest["runs"][-1]["model"] if "model" in manifest["runs"][-1] else manifest["model"]
+    assert model["uri"] == "models:/churn@champion"
+    assert model["resolved_uri"] == "models:/churn/2"
+    found = spark.read.parquet(str(tmp_path / "out")).collect()
+    assert {row.x: row.prediction for row in found} == pytest.approx(
+        {float(x): 3.0 * x for x in range(10)}, abs=1e-9
+    )
