@@ -1,4 +1,6 @@
 # `make demo` and `make test` set up all they need on a machine with Python 3.11 or newer.
+# Python compiles what it imports; the rest of a large environment is left as it is.
+PIP_INSTALL := pip install --quiet --no-compile --editable
 PYTHON ?= python3
 DEMO := build/demo
 DEMO_VENV := build/demo-venv
@@ -28,9 +30,9 @@ $(DEMO)/model/MLmodel: $(DEMO_VENV)/.installed jobs/demo_flights.py
 $(DEMO_VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
 	$(PYTHON) -m venv --clear $(DEMO_VENV)
-	$(DEMO_VENV)/bin/pip install --quiet --editable ".[sklearn,demo]"
+	$(DEMO_VENV)/bin/$(PIP_INSTALL) ".[sklearn,demo]"
 	$(DEMO_VENV)/bin/scorecast java-home >/dev/null 2>&1 || \
-		$(DEMO_VENV)/bin/pip install --quiet --editable ".[java]"
+		$(DEMO_VENV)/bin/$(PIP_INSTALL) ".[java]"
 	touch $@
 
 test: $(TEST_VENV)/.installed $(TEST_VENV)/classes.jsa
@@ -51,7 +53,7 @@ lint: $(TEST_VENV)/.installed
 $(TEST_VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
 	$(PYTHON) -m venv --clear $(TEST_VENV)
-	$(TEST_VENV)/bin/pip install --quiet --editable ".[dev]"
+	$(TEST_VENV)/bin/$(PIP_INSTALL) ".[dev]"
 	touch $@
 
 # Not every JVM can write one, and the tests only take longer without.
@@ -69,9 +71,9 @@ bench-quick: $(BENCH_VENV)/.installed
 $(BENCH_VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
 	$(PYTHON) -m venv --clear $(BENCH_VENV)
-	$(BENCH_VENV)/bin/pip install --quiet --editable ".[bench]"
+	$(BENCH_VENV)/bin/$(PIP_INSTALL) ".[bench]"
 	$(BENCH_VENV)/bin/scorecast java-home >/dev/null 2>&1 || \
-		$(BENCH_VENV)/bin/pip install --quiet --editable ".[java]"
+		$(BENCH_VENV)/bin/$(PIP_INSTALL) ".[java]"
 	touch $@
 
 clean:
