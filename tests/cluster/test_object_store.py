@@ -1,4 +1,4 @@
-"""The job with its output on an S3 server: workers write there, and no JVM connector is installed.
+"""Jobs on an S3 server: model, input and output there, and no JVM connector is installed.
 
 The server is moto's, on loopback, with conditional writes as S3 has them.
 """
@@ -132,3 +132,64 @@ def test_the_job_publishes_to_s3(s3, run_python, people: pd.DataFrame, people_fi
     assert told["for Spark"] == "RuntimeEnvironmentError"
     assert told["nothing"] == told["cut off"] == "InputDataError"
     assert told["skipped"] == 1
+
+
+MODELS = """
+import json, os, sys
+from pathlib import Path
+import boto3
+import scorecast
+from scorecast.spark.session import start_session
+
+model, source = map(Path, sys.argv[1:])
+s3 = boto3.client("s3")
+s3.create_bucket(Bucket="models")
+for file in model.rglob("*"):
+    if file.is_file():
+        s3.upload_file(str(file), "models", f"of us/churn/{file.relative_to(model)}")
+s3.upload_file(str(source), "models", "in/people.parquet")
+uri = "s3://models/of us/churn"
+
+
+def error(work):
+    try:
+        work()
+    except scorecast.ScorecastError as error:
+        return type(error).__name__, str(error)
+
+
+told = {"digest": scorecast.inspect_model(uri).digest}
+told["again"] = scorecast.inspect_model(uri.replace("s3:", "s3a:") + "/").digest
+told["nothing"] = error(lambda: scorecast.inspect_model("s3://models/of us/nothing"))
+told["no bucket"] = error(lambda: scorecast.inspect_model("s3://nowhere/churn"))
+spark = start_session(master="local-cluster[2,1,1024]").spark
+spark.sparkContext.setLogLevel("OFF")
+report = scorecast.batch_predict(spark, scorecast.BatchPredictConfig(
+    model_uri=uri, model_digest=told["digest"], input="s3://models/in", output="s3://models/out",
+))
+told["engine"] = report.engine
+frame = scorecast.read_predictions(spark, "s3://models/out")
+told["rows"] = [row.asDict() for row in frame.collect()]
+spark.stop()
+os.environ["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
+told["down"] = error(lambda: scorecast.inspect_model("s3://models/of us/churn"))
+print(json.dumps(told, default=str))
+"""
+
+
+def test_a_job_lives_on_s3_alone(s3, run_python, people: pd.DataFrame, people_file, churn_model):
+    """The model comes from there as well, to executors that are processes of their own."""
+    done = run_python(MODELS, str(churn_model), str(people_file), **s3)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["digest"] == told["again"] == scorecast.inspect_model(churn_model).digest
+    assert told["nothing"][0] == "ArtifactNotFoundError"
+    assert "s3://models/of us/nothing" in told["nothing"][1]
+    assert told["no bucket"][0] in ("ArtifactError", "ArtifactNotFoundError")
+    assert told["engine"] == "arrow"
+    expected = np.asarray(scorecast.load_model(churn_model).predict(people)).tolist()
+    got = sorted((row["id"], row["prediction"]) for row in told["rows"])
+    assert got == sorted(zip(people["id"].tolist(), expected, strict=True))
+    assert told["down"][0] == "ArtifactError"
+    assert "AWS_ENDPOINT_URL" in told["down"][1]
+    assert "nothing" not in told["down"][1].replace("Nothing", "")

@@ -94,10 +94,9 @@ def test_an_empty_uri_is_refused(uri: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "scheme"),
     [
-        ("s3://bucket/churn", "s3"),
-        ("gs://bucket/churn", "gs"),
         ("https://example.com/churn.zip", "https"),
-        ("abfss://c@account.dfs.core.windows.net/m", "abfss"),
+        ("ftp://example.com/churn", "ftp"),
+        ("wasbs://c@account.blob.core.windows.net/m", "wasbs"),
     ],
 )
 def test_schemes_that_are_not_fetched_say_how_to_fetch(uri: str, scheme: str) -> None:
@@ -108,6 +107,20 @@ def test_schemes_that_are_not_fetched_say_how_to_fetch(uri: str, scheme: str) ->
     assert f'scheme "{scheme}"' in str(caught.value)
     assert "file" in str(caught.value)
     assert "mlflow artifacts download" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "path"),
+    [
+        ("dbfs:/models/churn", "/dbfs/models/churn"),
+        ("dbfs:///models/churn", "/dbfs/models/churn"),
+        ("dbfs:/Volumes/main/models/churn", "/Volumes/main/models/churn"),
+    ],
+)
+def test_places_of_databricks_are_the_paths_they_are_mounted_at(uri: str, path: str) -> None:
+    """Where nothing is mounted, as here, the message names the path."""
+    with pytest.raises(ArtifactNotFoundError, match=path):
+        fetch_model(uri)
 
 
 def test_a_misspelt_scheme_gets_a_suggestion() -> None:
@@ -143,6 +156,8 @@ def test_credentials_in_uris_are_not_printed(uri: str) -> None:
     [
         ("models:/churn@champion", "models:/churn@champion"),
         ("s3://bucket/a@b/churn", "s3://bucket/a@b/churn"),
+        ("abfss://models@us.dfs.core.windows.net/m", "abfss://models@us.dfs.core.windows.net/m"),
+        ("abfss://a:key@us.dfs.core.windows.net/m", "abfss://***@us.dfs.core.windows.net/m"),
         ("http://host:5000/a@b", "http://host:5000/a@b"),
         ("/data/a@b?c#d", "/data/a@b?c#d"),
     ],

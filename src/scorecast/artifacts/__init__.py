@@ -16,10 +16,19 @@ from scorecast.errors import ModelUriError, did_you_mean
 # Scheme -> file in this folder; the empty scheme is a plain path.
 _FETCHERS = {
     "": "local",
+    "abfs": "stores",
+    "abfss": "stores",
+    "dbfs": "local",
     "file": "local",
+    "gs": "stores",
+    "hdfs": "stores",
     "mlflow-artifacts": "registry",
     "models": "registry",
     "runs": "registry",
+    "s3": "stores",
+    "s3a": "stores",
+    "s3n": "stores",
+    "viewfs": "stores",
 }
 
 
@@ -37,8 +46,8 @@ def fetch_model(uri: str | Path) -> FetchedModel:
         known = sorted(scheme for scheme in _FETCHERS if scheme)
         message = (
             f'Unknown model URI scheme "{parsed.scheme}" in "{parsed}". Known schemes: '
-            f"{', '.join(known)}, and plain paths.{did_you_mean(parsed.scheme, known)} Models on "
-            "other stores are fetched first, for example with "
+            f"{', '.join(known)}, and plain paths.{did_you_mean(parsed.scheme, known)} Models in "
+            "other places are fetched first, for example with "
             '"mlflow artifacts download -u URI -d DIRECTORY".'
         )
         raise ModelUriError(message)

@@ -1,4 +1,4 @@
-"""Plain paths and ``file:`` URIs: the model is used where it stands, nothing is copied."""
+"""Plain paths, ``file:`` and ``dbfs:`` URIs: the model is used where it stands, not copied."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from scorecast.artifacts.uri import FetchedModel, ModelUri
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError
+
+# Volumes of Unity Catalog are mounted under their own names.
+_VOLUMES = "/Volumes/"
 
 
 def fetch(uri: ModelUri) -> FetchedModel:
@@ -38,6 +41,8 @@ def fetch(uri: ModelUri) -> FetchedModel:
 def _path(uri: ModelUri) -> str:
     if not uri.scheme:
         return uri.rest
+    if uri.scheme == "dbfs":
+        return _mounted(uri)
     try:
         parts = urlsplit(f"file:{uri.rest}")
     except ValueError as error:  # brackets that are no IPv6 address
@@ -56,6 +61,12 @@ def _path(uri: ModelUri) -> str:
         )
         raise ModelUriError(message)
     return unquote(parts.path)
+
+
+def _mounted(uri: ModelUri) -> str:
+    """Give the path under which Databricks mounts a place of its file system."""
+    path = "/" + uri.rest.lstrip("/")
+    return path if path.startswith(_VOLUMES) else f"/dbfs{path}"
 
 
 def _nearest(directory: Path) -> str:

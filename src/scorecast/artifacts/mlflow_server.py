@@ -27,8 +27,8 @@ _AT_ONCE = 4
 _LONGEST_WAY = 5
 _HERE = PurePosixPath()
 
-Elsewhere = Callable[[str], Path]
-"""Gives the directory of artifacts that are not on the server, by their URI."""
+Elsewhere = Callable[[str, Path], Path]
+"""Gives a directory with artifacts that are not on the server, by their URI; may write into one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class RestClient:
         if parsed.scheme == _PROXIED:
             return self._download(uri, into)
         if parsed.scheme not in {"models", "runs"}:
-            return self.elsewhere(uri)
+            return self.elsewhere(uri, into)
         reference = parse_reference(parsed)
         if isinstance(reference, RunRef):
             return self._of_run(reference, into, way)

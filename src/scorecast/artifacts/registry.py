@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from scorecast.artifacts import local, stores
 from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.references import RegisteredRef, parse_reference
-from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch
+from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
 from scorecast.errors import ArtifactNotFoundError, ConfigError, did_you_mean
 
 CLIENT_VARIABLE = "SCORECAST_MLFLOW_CLIENT"
@@ -118,10 +119,12 @@ def _address(name: str, environ: Mapping[str, str], default: str = "") -> str:
     return address
 
 
-def _elsewhere(uri: str) -> Path:
-    from scorecast.artifacts import fetch_model
-
-    return fetch_model(uri).directory
+def _elsewhere(uri: str, into: Path) -> Path:
+    """Fetch artifacts from where the server says they are stored."""
+    parsed = parse_model_uri(uri)
+    if parsed.scheme in ("", "file"):
+        return local.fetch(parsed).directory
+    return stores.download(parsed, into)
 
 
 def _version(client: Client, reference: RegisteredRef) -> str:

@@ -17,6 +17,9 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 # the beginning of a password with a slash in it.
 _USER_INFO = re.compile(r"//(?:[^/]*@|[^/:]*:(?!\d*(?:/|$)).*@)")
 
+# What stands before the "@" there is the name of a container.
+_CONTAINERS = ("abfs", "abfss", "wasbs")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelUri:
@@ -35,7 +38,15 @@ class ModelUri:
             return self.rest
         # Queries and fragments hold tokens.
         rest = re.split("[?#]", self.rest, maxsplit=1)[0]
-        return f"{self.scheme}:{_USER_INFO.sub('//***@', rest)}"
+        if self.scheme not in _CONTAINERS or self.has_password:
+            rest = _USER_INFO.sub("//***@", rest)
+        return f"{self.scheme}:{rest}"
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a user and a password stand before the host or bucket."""
+        found = _USER_INFO.match(self.rest)
+        return found is not None and ":" in found[0]
 
 
 class Scratch:

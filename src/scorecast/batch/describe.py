@@ -76,12 +76,12 @@ def rules_of_values(spark: SparkSession) -> dict[str, str]:
     return {name: str(spark.conf.get(name)).casefold() for name in names}
 
 
-def model_record(model: CheckedModel, uri: str) -> dict[str, Any]:
+def model_record(model: CheckedModel) -> dict[str, Any]:
     """Give who the model is."""
     info = model.resolved.info
     signature = info.signature
     return {
-        "uri": uri,
+        "uri": info.uri,
         "resolved_uri": model.resolved.fetched.resolved_uri,
         "digest": model.resolved.digest,
         "flavor": flavor_of(info).name,

@@ -19,6 +19,7 @@ from scorecast.errors import ScorecastError
 _COMMANDS = {
     "batch-predict": "batch_predict",
     "doctor": "doctor",
+    "inspect": "inspect",
     "java-home": "java_home",
     "predict": "predict",
     "verify": "verify",

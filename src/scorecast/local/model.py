@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from scorecast.artifacts import FetchedModel, fetch_model
+from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
 from scorecast.errors import ConfigError, ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
@@ -82,7 +82,7 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
         )
         raise ModelDigestError(message)
     info = read_model_info(fetched.directory)
-    return ResolvedModel(fetched, replace(info, uri=str(model_uri), digest=found))
+    return ResolvedModel(fetched, replace(info, uri=str(parse_model_uri(model_uri)), digest=found))
 
 
 def inspect_model(model_uri: str | Path) -> ModelInfo:

@@ -10,20 +10,15 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 from pyarrow import fs
 
 from scorecast.errors import OutputError, OutputFullError, one_line
+from scorecast.filesystems import filesystem_at, without_secrets
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?=/)")
-
-# Names that Hadoop has for what Arrow calls otherwise.
-_SCHEMES = {"s3a": "s3", "s3n": "s3"}
-
-# All that may stand in a URI; Hadoop takes other characters, such as spaces, as they are.
-_LEGAL = ":/?#[]@!$&'()*+,;=%~"
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -50,19 +45,17 @@ def filesystem_of(uri: str) -> tuple[fs.FileSystem, str]:
     scheme = found[1].lower()
     if scheme == "file":
         return fs.LocalFileSystem(), _local_path(uri)
-    scheme = _SCHEMES.get(scheme, scheme)
     try:
-        quoted = quote(uri[found.end(1) :], safe=_LEGAL)
-        filesystem, path = fs.FileSystem.from_uri(scheme + quoted)
+        return filesystem_at(scheme, uri[found.end() :])
     except (pa.ArrowException, OSError, ValueError) as error:
         message = (
-            f'Cannot open the file system of "{_shown(uri)}": {_shown(one_line(error))}. '
+            f'Cannot open the file system of "{without_secrets(uri)}": '
+            f"{without_secrets(one_line(error))}. "
             "Python on the driver and on every worker has to reach it through pyarrow: check the "
             "URI, the credentials in the environment, and for hdfs the libraries of Hadoop "
             "(ARROW_LIBHDFS_DIR, CLASSPATH); or choose an output on a mounted path."
         )
         raise OutputError(message) from error
-    return filesystem, path.rstrip("/")
 
 
 def is_local(filesystem: fs.FileSystem) -> bool:
@@ -86,11 +79,6 @@ def _local_path(uri: str) -> str:
 
 def _absolute(path: str) -> str:
     return str(Path(path).absolute())
-
-
-def _shown(text: str) -> str:
-    """Give a URI, or text with URIs in it, without passwords and keys."""
-    return re.sub(r"\?\S*", "", re.sub(r"(?<=//)[^/@\s]*:[^/@\s]*@", "", text))
 
 
 class Sink:

@@ -1,0 +1,28 @@
+"""``scorecast inspect``: a model, without Spark and without running its code."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from scorecast.cli.options import model_digest_option
+
+_EPILOG = """
+\b
+Examples:
+  scorecast inspect build/demo/model
+  scorecast inspect --json models:/churn@champion
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("model_uri")
+@model_digest_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(model_uri: str, *, model_digest: str | None, as_json: bool) -> None:
+    """Show what a model declares, its digest, and what code it would run, without running any."""
+    from scorecast.local.describe import describe_model
+
+    found = describe_model(model_uri, model_digest=model_digest)
+    click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.summary())

@@ -1,0 +1,130 @@
+"""Everything about a model that can be known without running its code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scorecast.local.model import resolve_model
+from scorecast.models.info import PYFUNC, ModelInfo
+from scorecast.models.pickles import PickledFile, pickled_files
+from scorecast.models.requirements import differing_requirements
+from scorecast.packing import directory_size, model_entries
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """What a model declares, and what its files show.
+
+    Attributes:
+        info: What it declares.
+        resolved_uri: What its URI stood for.
+        files: Number of its files.
+        size: Bytes of its files.
+        pickles: Files that run code when they are loaded.
+        python_files: Files with code of the model's own.
+        differing: Requirements that what is installed here does not meet, in words.
+    """
+
+    info: ModelInfo
+    resolved_uri: str
+    files: int
+    size: int
+    pickles: tuple[PickledFile, ...]
+    python_files: tuple[str, ...]
+    differing: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give it as values that JSON knows."""
+        info, signature = self.info, self.info.signature
+        parts = ("inputs", "outputs", "params")
+        pyfunc = info.flavors.get(PYFUNC, {})
+        return {
+            "uri": info.uri,
+            "resolved_uri": self.resolved_uri,
+            "digest": info.digest,
+            "files": self.files,
+            "bytes": self.size,
+            "flavors": sorted(info.flavors),
+            "loader_module": pyfunc.get("loader_module"),
+            "python_version": pyfunc.get("python_version"),
+            "mlflow_version": info.mlflow_version,
+            "created": info.utc_time_created,
+            "model_id": info.model_id,
+            "run_id": info.run_id,
+            "signature": None
+            if signature is None
+            else {part: [str(each) for each in getattr(signature, part) or ()] for part in parts},
+            "requirements": list(info.requirements),
+            "requirements_not_met": list(self.differing),
+            "pickles": {each.path: list(each.modules) for each in self.pickles},
+            "python_files": list(self.python_files),
+        }
+
+    def summary(self) -> str:
+        """Give it as lines of text for people."""
+        told = self.as_dict()
+        lines = [(name, told[name]) for name in ("uri", "resolved_uri", "digest")]
+        lines.append(("size", f"{self.size:,} bytes in {self.files} files"))
+        lines.append(("flavors", ", ".join(told["flavors"])))
+        lines += [(name, told[name]) for name in ("loader_module", "model_id", "run_id")]
+        saved = (
+            ("on", "created"),
+            ("with MLflow", "mlflow_version"),
+            ("on Python", "python_version"),
+        )
+        words = [f"{word} {told[name]}" for word, name in saved if told[name]]
+        lines.append(("saved", ", ".join(words)))
+        signature = told["signature"] or {"signature": ["none: data reaches the model as it is"]}
+        lines += [(part, "\n".join(each)) for part, each in signature.items()]
+        lines.append(("differs", "\n".join(self.differing)))
+        lines.append(("runs code", "\n".join(self._code()) or "nothing that was found"))
+        return "\n".join(_line(name.replace("_uri", ""), text) for name, text in lines if text)
+
+    def _code(self) -> list[str]:
+        pickles = [
+            f"{each.path}: a pickle, imports {', '.join(_packages(each.modules)) or 'nothing'}"
+            for each in self.pickles
+        ]
+        return pickles + [f"{name}: code of the model" for name in self.python_files]
+
+
+def describe_model(model_uri: str | Path, *, model_digest: str | None = None) -> ModelDescription:
+    """Read everything about a model that its files say, and run none of its code.
+
+    Runs on the driver; reads all files.
+
+    Args:
+        model_uri: Path or URI of a model.
+        model_digest: Digest that its files must have.
+
+    Raises:
+        ArtifactError: The model cannot be fetched.
+        ModelDigestError: It has another digest.
+        MLmodelError: It is no model.
+        ShippingError: A file cannot be read.
+    """
+    resolved = resolve_model(model_uri, digest=model_digest)
+    directory = resolved.fetched.directory
+    entries = [(name, path) for name, path in model_entries(directory) if path.is_file()]
+    return ModelDescription(
+        info=resolved.info,
+        resolved_uri=resolved.fetched.resolved_uri,
+        files=len(entries),
+        size=directory_size(directory),
+        pickles=tuple(pickled_files(directory)),
+        python_files=tuple(name for name, path in entries if path.suffix == ".py"),
+        differing=differing_requirements(resolved.info.requirements),
+    )
+
+
+def _packages(modules: tuple[str, ...]) -> list[str]:
+    return sorted({module.partition(".")[0] for module in modules})
+
+
+def _line(name: str, text: str) -> str:
+    first, *more = str(text).split("\n")
+    return "\n".join(
+        [f"{name.replace('_', ' '):<14}{first}", *(f"{'':<14}{each}" for each in more)]
+    )

@@ -1,0 +1,123 @@
+"""What a pickle imports, as read off without unpickling, beside what unpickling imports."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import decimal
+import fractions
+import io
+import pickle
+import pickletools
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import pandas as pd
+import pytest
+
+from scorecast.models.pickles import modules_named, pickled_files
+
+
+class Recording(pickle.Unpickler):
+    """Unpickles, and takes note of the modules that names come from."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self.modules: set[str] = set()
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        self.modules.add(module)
+        return super().find_class(module, name)
+
+
+def imported(data: bytes) -> tuple[str, ...]:
+    """Unpickle, and give the modules that names were taken from."""
+    recording = Recording(data)
+    recording.load()
+    return tuple(sorted(recording.modules))
+
+
+def _objects() -> list[Any]:
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    X = np.arange(40.0).reshape(20, 2)
+    pipeline = make_pipeline(StandardScaler(), RandomForestRegressor(3)).fit(X, X[:, 0])
+    frame = pd.DataFrame({"a": [1.5], "b": ["x"], "c": pd.to_datetime(["2024-01-01"])})
+    same = decimal.Decimal(1)
+    return [
+        1,
+        "no names",
+        [same, same, fractions.Fraction(1, 3), dt.date(2024, 1, 1)],
+        collections.OrderedDict(a=collections.Counter("abc")),
+        np.arange(10),
+        frame,
+        pipeline,
+    ]
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_names_are_those_that_unpickling_looks_up(protocol: int) -> None:
+    """In every protocol, with names that are written once and fetched from the memo later."""
+    for value in _objects():
+        data = pickle.dumps(value, protocol=protocol)
+        # Names of Python 2 that protocol 2 writes are mapped when they are looked up.
+        if protocol > 2:
+            assert modules_named(io.BytesIO(data)) == imported(data)
+        for shortened in (pickletools.optimize(data), cloudpickle.dumps(value)):
+            assert modules_named(io.BytesIO(shortened)) == imported(shortened)
+
+
+def test_a_function_by_value_names_what_it_uses() -> None:
+    """As a model of a notebook is pickled."""
+
+    def model(data: Any) -> Any:
+        return np.asarray(data) * float(decimal.Decimal(2))
+
+    data = cloudpickle.dumps(model)
+    assert modules_named(io.BytesIO(data)) == imported(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # The name comes from a call, from an object that was popped, from the memo of a call.
+        b"\x80\x04cbuiltins\nstr\n(\x8c\x02ostR\x8c\x06system\x93.",
+        b"\x80\x04\x8c\x02os\x8c\x06system\x8c\x05numpy00\x93.",
+        b"\x80\x04cbuiltins\nstr\n(\x8c\x02ostR\x940h\x00\x8c\x06system\x93.",
+    ],
+)
+def test_a_name_that_is_computed_is_unknown(data: bytes) -> None:
+    """Nothing is said to be harmless because it cannot be read."""
+    assert "?" in modules_named(io.BytesIO(data))
+
+
+@pytest.mark.parametrize("data", [b"\x80\x04garbage", b"\x80\x05\x8c\x02o", b"no pickle"])
+def test_what_is_damaged_is_unknown(data: bytes) -> None:
+    """A pickle that ends early may hold anything."""
+    assert modules_named(io.BytesIO(data)) == ("?",)
+
+
+def test_pickles_are_found_whatever_their_names_are(tmp_path: Path) -> None:
+    """By their first bytes, in archives too; text, JSON and arrays are none."""
+    data = pickle.dumps(decimal.Decimal(1))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "weights.bin").write_bytes(data + data)
+    (tmp_path / "old.pkl").write_bytes(pickle.dumps(fractions.Fraction(1), protocol=0))
+    (tmp_path / "MLmodel").write_text("flavors: {}\n")
+    np.save(tmp_path / "array.npy", np.arange(3))
+    with zipfile.ZipFile(tmp_path / "model.pth", "w") as archive:
+        archive.writestr("model/data.pkl", data)
+        archive.writestr("model/version", "3")
+
+    found = {each.path: each.modules for each in pickled_files(tmp_path)}
+
+    assert found == {
+        "deep/weights.bin": ("decimal",),
+        "old.pkl": ("fractions",),
+        "model.pth!model/data.pkl": ("decimal",),
+    }
