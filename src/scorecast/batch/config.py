@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
+from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
 from scorecast.worker.options import PredictOptions
 
@@ -186,6 +187,7 @@ class BatchPredictConfig:
     def shown_options(self) -> dict[str, Any]:
         """Give all options as they may be shown: values that may be secret are not in it."""
         shown = self._values()
+        shown["model_uri"] = str(parse_model_uri(self.model_uri))
         for name in ("input_options", "model_config", "extra_env"):
             shown[name] = _hidden(shown[name], always=name == "extra_env")
         return shown

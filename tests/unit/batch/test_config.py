@@ -73,8 +73,9 @@ def test_secrets_are_not_shown():
         input_options={"user": "me", "Password": "p1", "url": "jdbc://me:p2@x"},
         model_config={"api_key": "p3", "depth": 3},
         extra_env={"ANY": "p4"},
+        model_uri="https://me:p5@example.com/churn.zip?token=p6",
     ).shown_options()
-    assert not any(secret in str(shown) for secret in ("p1", "p2", "p3", "p4"))
+    assert not any(secret in str(shown) for secret in ("p1", "p2", "p3", "p4", "p5", "p6"))
     assert (shown["input_options"]["user"], shown["model_config"]["depth"]) == ("me", 3)
     assert shown["extra_env"] == {"ANY": "***"}
 

@@ -9,7 +9,7 @@ import scorecast
 from scorecast.cli.main import group, main
 from scorecast.cli.names import kept_columns, split_names
 
-COMMANDS = ["batch-predict", "doctor", "java-home", "predict", "verify"]
+COMMANDS = ["batch-predict", "doctor", "inspect", "java-home", "predict", "verify"]
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])

@@ -146,7 +146,7 @@ def test_each_failure_has_its_exit_code_and_words_on_stderr_alone(
         (3, [model, other], 'column "x" (double) is missing'),
         (4, [tmp_path / "nowhere", csv], "No model at"),
         (4, [tmp_path, csv], "no file named MLmodel"),
-        (4, ["s3://bucket/model", csv], "Unknown model URI scheme"),
+        (4, ["ftp://host/model", csv], "Unknown model URI scheme"),
         (4, [gone, csv], "model.pkl"),
         (5, [save(_fails, [X], DOUBLE_OUT), csv], "The model raised ZeroDivisionError"),
         (5, [save(_drops, [X], DOUBLE_OUT), csv], "1 predictions for a batch of 2 rows"),
