@@ -1,6 +1,7 @@
 """A model that is pinned by its digest: that one or none, and no code of another."""
 
 import json
+import sys
 
 import pytest
 
@@ -91,6 +92,31 @@ def test_every_changed_bit_is_another_digest(marked):
                 scorecast.load_model(path, model_digest=digest)
         file.write_bytes(content)
     assert not mark.exists()
+
+
+def test_bytecode_beside_the_code_is_not_run(tmp_path):
+    """Python would run it in place of the code that the digest counts."""
+    import py_compile
+
+    (tmp_path / "pinned_helper.py").write_text("FACTOR = 2.0\n")
+
+    def model(data):
+        import pinned_helper
+
+        return data["x"] * pinned_helper.FACTOR
+
+    path = scorecast.save_model(
+        model, tmp_path / "m", signature=SIGNATURE, code_paths=[tmp_path / "pinned_helper.py"]
+    )
+    digest = scorecast.inspect_model(path).digest
+    (tmp_path / "pinned_helper.py").write_text("FACTOR = 666.0\n")
+    (code,) = path.rglob("pinned_helper.py")
+    cached = code.parent / "__pycache__" / f"pinned_helper.{sys.implementation.cache_tag}.pyc"
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(tmp_path / "pinned_helper.py", cached, invalidation_mode=mode)
+    assert scorecast.inspect_model(path).digest == digest
+    loaded = scorecast.load_model(path, model_digest=digest)
+    assert list(loaded.predict({"x": [1.0]})) == [2]
 
 
 def test_the_commands_take_it(spark, marked, tmp_path, capsys):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -395,8 +396,9 @@ def test_a_download_that_breaks_off(server, monkeypatch, times):
     assert len(seen) == min(times, 3)
 
 
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
 @pytest.mark.parametrize("code", [401, 403])
-def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, code):
+def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, caplog, code, name):
     """Who may not read the model is told how to log in, at once; the token is not repeated."""
 
     def harm(handler, content):
@@ -404,14 +406,19 @@ def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, code):
         return True
 
     with Meddler(server.url, harm) as meddler:
-        use(monkeypatch, meddler.url.replace("http://", "http://me:s3cret@"))
-        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-        with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_TOKEN") as caught:
+        use(monkeypatch, meddler.url, name)
+        if name == "rest":
+            monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
+        else:
+            use(monkeypatch, meddler.url.replace("http://", "http://me:s3cret@"), name)
+        with pytest.raises(ArtifactError) as caught, caplog.at_level(logging.DEBUG, "scorecast"):
             fetch_model("models:/churn/1")
-        assert meddler.authorizations == ["Bearer t0ken"]
-    assert "not you" in str(caught.value)
-    assert "t0ken" not in str(caught.value)
-    assert "s3cret" not in str(caught.value)
+        if name == "rest":
+            assert meddler.authorizations == ["Bearer s3cret"]
+            assert "MLFLOW_TRACKING_TOKEN" in str(caught.value)
+            assert "not you" in str(caught.value)
+    assert "s3cret" not in caplog.text
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(
@@ -421,10 +428,15 @@ def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, code):
         ({}, "me:s%40me@", "Basic bWU6c0BtZQ=="),
         (
             {"MLFLOW_TRACKING_USERNAME": "a", "MLFLOW_TRACKING_PASSWORD": "b"},
-            "me:some@",
+            "",
             "Basic YTpi",
         ),
-        ({"MLFLOW_TRACKING_TOKEN": "t", "MLFLOW_TRACKING_USERNAME": "a"}, "", "Bearer t"),
+        (
+            {"MLFLOW_TRACKING_USERNAME": "x", "MLFLOW_TRACKING_PASSWORD": "y"},
+            "a:b@",
+            "Basic YTpi",
+        ),
+        ({"MLFLOW_TRACKING_TOKEN": "t\n", "MLFLOW_TRACKING_USERNAME": "a"}, "", "Bearer t"),
     ],
 )
 def test_credentials_go_to_the_server_and_not_where_it_redirects(
@@ -449,7 +461,7 @@ def test_credentials_go_to_the_server_and_not_where_it_redirects(
 
 
 @pytest.mark.parametrize("name", ["..", "a\\..\\b", "/"])
-def test_a_listing_that_leads_out_is_refused(server, monkeypatch, tmp_path, name):
+def test_a_listing_that_leads_out_is_refused(server, monkeypatch, name):
     """A server cannot write beside the model."""
 
     def harm(handler, content):
@@ -465,17 +477,96 @@ def test_a_listing_that_leads_out_is_refused(server, monkeypatch, tmp_path, name
             fetch_model("models:/churn/1")
 
 
-def test_a_server_that_is_no_mlflow_server(server, monkeypatch):
-    """Pages of another service are no answer."""
+@pytest.mark.parametrize("uri", ["models:/churn/1", "models:/churn@champion", "runs:/0123/m"])
+@pytest.mark.parametrize(
+    ("code", "body"), [(200, b"<html>"), (200, b"{}"), (200, b"[]"), (404, b"<html>"), (404, b"{}")]
+)
+def test_a_server_that_is_no_mlflow_server(server, monkeypatch, code, body, uri):
+    """Pages of another service, or of a wrong path, are no answer."""
 
     def harm(handler, content):
-        handler.answer(200, b"<html>")
+        handler.answer(code, body)
         return True
 
     with Meddler(server.url, harm) as meddler:
         use(monkeypatch, meddler.url)
-        with pytest.raises(ArtifactError, match="no MLflow server"):
+        with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_URI"):
+            fetch_model(uri)
+
+
+def test_an_error_ends_a_download_at_once(server, monkeypatch):
+    """When one file is refused, the others are not asked for."""
+    asked = []
+
+    def harm(handler, content):
+        if "artifacts?path" in handler.path:
+            files = [{"path": f"f{i}", "is_dir": False, "file_size": 1} for i in range(300)]
+            handler.answer(200, json.dumps({"files": files}).encode())
+            return True
+        if "/mlflow-artifacts/artifacts/" in handler.path:
+            asked.append(handler.path)
+            handler.answer(403, b"{}")
+            return True
+        return False
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        with pytest.raises(ArtifactError, match="403"):
             fetch_model("models:/churn/1")
+    assert len(asked) < 100
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("http://me:pa/s3cret@127.0.0.1:9", "s3cret"),
+        ("http://me:pa#s3cret@127.0.0.1:9", "s3cret"),
+        ("http://[::1", "::1"),
+    ],
+)
+def test_an_address_that_cannot_be_read_is_not_printed(address, secret, monkeypatch):
+    """What breaks it may be a password."""
+    use(monkeypatch, address)
+    with pytest.raises(ConfigError, match="%2F") as caught:
+        fetch_model("models:/churn/1")
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "uri", ["mlflow-artifacts://other:1/m", "mlflow-artifacts:/m?token=s3cret"]
+)
+def test_artifacts_of_another_server_are_not_asked_for(client, uri):
+    """The credentials are for the tracking server alone, by either client."""
+    with pytest.raises(ModelUriError) as caught:
+        fetch_model(uri)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_directory_inside_of_a_logged_model(client, server):
+    """A model may hold others; those that are not there are told."""
+    logged = next(uri for uri in server.files if uri.startswith("models:/m-"))
+    with pytest.raises(ArtifactError, match="nowhere"):
+        fetch_model(f"{logged}/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "nan"),
+        ("MLFLOW_HTTP_REQUEST_TIMEOUT", "soon"),
+        ("MLFLOW_TRACKING_TOKEN", "t\x07"),
+        ("MLFLOW_TRACKING_AWS_SIGV4", "true"),
+        ("MLFLOW_WORKSPACE", "mine"),
+        ("MLFLOW_TRACKING_SERVER_CERT_PATH", "/nowhere/ca.pem"),
+        ("MLFLOW_TRACKING_CLIENT_CERT_PATH", "/nowhere/me.pem"),
+    ],
+)
+def test_variables_that_cannot_be_followed_are_named(name, value, monkeypatch):
+    """No request is sent with half of what was set."""
+    use(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=name):
+        fetch_model("models:/churn/1")
 
 
 def test_a_column_by_alias_stays_with_its_version(spark, rest, server):

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 
 from scorecast.errors import ConfigError
 
+_OF_MLFLOW = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_WORKSPACE")
+
 
 def no_server(variable: str) -> ConfigError:
     """Build the error for a variable that has to name a server and is not set."""
@@ -24,7 +26,8 @@ def no_server(variable: str) -> ConfigError:
 def authorization(user: str | None, password: str | None, environ: Mapping[str, str]) -> str | None:
     """Give the value of the header ``Authorization``, or None without credentials.
 
-    A token comes first, then the user of the variables, of MLflow's login, and of the URI.
+    As with MLflow, the user in the URI comes first, then that of the variables or of MLflow's
+    login, then a token.
 
     Args:
         user: User in the URI of the server, quoted, or None.
@@ -32,25 +35,26 @@ def authorization(user: str | None, password: str | None, environ: Mapping[str, 
         environ: The environment.
 
     Raises:
-        ConfigError: The environment asks for a way to log in that only MLflow has.
+        ConfigError: The environment asks for a way to log in that only MLflow has, or the token is
+            none.
     """
-    for name in ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4"):
+    for name in _OF_MLFLOW:
         if environ.get(name, "").lower() not in {"", "false", "0"}:
             message = (
                 f"{name} is set, which MLflow itself has to carry out. Install it: "
                 'pip install "scorecast[mlflow]"'
             )
             raise ConfigError(message)
-    if token := environ.get("MLFLOW_TRACKING_TOKEN"):
-        return f"Bearer {token}"
-    stored = _stored_credentials(environ)
-    user = environ.get("MLFLOW_TRACKING_USERNAME") or stored[0] or (user and unquote(user))
-    password = (
-        environ.get("MLFLOW_TRACKING_PASSWORD") or stored[1] or (password and unquote(password))
-    )
-    if not user or password is None:
-        return None
-    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+    named = (environ.get("MLFLOW_TRACKING_USERNAME"), environ.get("MLFLOW_TRACKING_PASSWORD"))
+    in_uri = (unquote(user or ""), unquote(password or ""))
+    for one, secret in (in_uri, named, _stored_credentials(environ)):
+        if one and secret is not None:
+            return f"Basic {base64.b64encode(f'{one}:{secret}'.encode()).decode()}"
+    token = environ.get("MLFLOW_TRACKING_TOKEN", "").strip()
+    if not (token.isascii() and token.isprintable()):
+        message = "MLFLOW_TRACKING_TOKEN holds characters that no token has. Set it again."
+        raise ConfigError(message)
+    return f"Bearer {token}" if token else None
 
 
 def _stored_credentials(environ: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -59,7 +63,7 @@ def _stored_credentials(environ: Mapping[str, str]) -> tuple[str | None, str | N
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(file, encoding="utf-8")
-    except (OSError, configparser.Error):
+    except (OSError, configparser.Error, UnicodeDecodeError):
         return None, None
     names = ("mlflow_tracking_username", "mlflow_tracking_password")
     user, password = (parser.get("mlflow", name, fallback=None) for name in names)
@@ -70,13 +74,19 @@ def tls_context(environ: Mapping[str, str]) -> ssl.SSLContext | None:
     """Give how certificates are checked and shown; None for the usual way.
 
     Raises:
-        ConfigError: A file of certificates cannot be read.
+        ConfigError: A file of certificates cannot be read, or options contradict each other.
     """
     trusted = environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH")
     client = environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH")
     insecure = environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in {"true", "1"}
     if not (trusted or client or insecure):
         return None
+    if trusted and insecure:
+        message = (
+            "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH contradict each "
+            "other: certificates are checked or not. Unset one of them."
+        )
+        raise ConfigError(message)
     try:
         if insecure:
             context = ssl._create_unverified_context()  # noqa: S323, SLF001 - asked for

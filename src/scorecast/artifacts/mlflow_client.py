@@ -6,6 +6,7 @@ only, and is imported here alone.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.artifacts.credentials import no_server
+from scorecast.artifacts.uri import writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
 
 _PAGE = 1000
+_INSIDE_LOGGED = re.compile(r"(models:/m-[0-9a-f]{32})/(.+)")
 
 
 # What MLflow would make in the working directory for the lack of a server.
@@ -74,9 +77,19 @@ class MlflowClient:
         """
         import mlflow.artifacts
 
-        into.mkdir(mode=0o700, parents=True)
+        # MLflow knows no directories inside of a logged model.
+        whole, path = uri, ""
+        if match := _INSIDE_LOGGED.fullmatch(uri):
+            whole, path = match.groups()
+        with writing(into):
+            into.mkdir(mode=0o700, parents=True)
         with _errors(f'download "{uri}"'):
-            return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into)))
+            found = mlflow.artifacts.download_artifacts(artifact_uri=whole, dst_path=str(into))
+        directory = Path(found) / path
+        if not directory.exists():
+            message = f'The model "{whole}" has no directory "{path}". Check the model URI.'
+            raise ArtifactNotFoundError(message)
+        return directory
 
 
 @contextmanager
@@ -87,7 +100,7 @@ def _errors(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        text = " ".join(str(error).split())[:500]
+        text = _shown(error)
         kind = ArtifactError
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}:
             kind = ArtifactNotFoundError
@@ -95,8 +108,14 @@ def _errors(what: str) -> Iterator[None]:
             f"MLflow cannot {what}: {text.rstrip('.')}. Check the URI, MLFLOW_TRACKING_URI and "
             "the credentials."
         )
-        raise kind(message) from error
-    except Exception as error:  # what its stores and plugins raise
-        text = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+        # Without the cause, whose text may hold the password of an address.
+        raise kind(message) from None
+    except Exception as error:  # noqa: BLE001 - what its stores and plugins raise
+        text = f"{type(error).__name__}: {_shown(error)}"
         message = f"MLflow cannot {what}: {text}. Check the URI and MLFLOW_TRACKING_URI."
-        raise ArtifactError(message) from error
+        raise ArtifactError(message) from None
+
+
+def _shown(error: Exception) -> str:
+    """Give the text of an error in one line, without users and passwords of addresses."""
+    return re.sub(r"//[^\s/]*@", "//***@", " ".join(str(error).split()))[:500]

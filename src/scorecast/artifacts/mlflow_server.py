@@ -6,26 +6,24 @@ itself where it passes them on (``mlflow-artifacts:``), else from where they are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
+from scorecast.artifacts.proxied import download_directory
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
-from scorecast.artifacts.server import NotFoundError, Server, download, get_json, post_json
+from scorecast.artifacts.server import NotFoundError, Server, get_json, post_json
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
 
 _API = "/api/2.0/mlflow"
-_ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PROXIED = "mlflow-artifacts"
 _PAGE = 1000
-_AT_ONCE = 4
 # A version may lead to a logged model, and that to where it is stored.
 _LONGEST_WAY = 5
-_HERE = PurePosixPath()
 
 Elsewhere = Callable[[str, Path], Path]
 """Gives a directory with artifacts that are not on the server, by their URI; may write into one."""
@@ -47,26 +45,32 @@ class RestClient:
 
     def model_names(self) -> list[str]:
         """Give the names of registered models, the first thousand of them."""
-        found = get_json(self.registry, f"{_API}/registered-models/search", {"max_results": _PAGE})
-        return [model["name"] for model in found.get("registered_models", [])]
+        path = f"{_API}/registered-models/search"
+        with _understood(self.registry):
+            found = get_json(self.registry, path, {"max_results": _PAGE})
+            return [model["name"] for model in found.get("registered_models", [])]
 
     def aliases(self, name: str) -> dict[str, str] | None:
         """Give the aliases of a registered model with their versions; None if there is none."""
-        try:
-            found = get_json(self.registry, f"{_API}/registered-models/get", {"name": name})
-        except NotFoundError:
-            return None
-        aliases = found["registered_model"].get("aliases", [])
-        return {each["alias"]: str(each["version"]) for each in aliases}
+        with _understood(self.registry):
+            try:
+                found = get_json(self.registry, f"{_API}/registered-models/get", {"name": name})
+            except NotFoundError:
+                return None
+            aliases = found["registered_model"].get("aliases", [])
+            return {each["alias"]: str(each["version"]) for each in aliases}
 
     def latest(self, name: str, stage: str | None) -> int | None:
         """Give the newest version, of a stage or of all; None if there is none."""
         body = {"name": name} if stage is None else {"name": name, "stages": [stage]}
-        try:
-            found = post_json(self.registry, f"{_API}/registered-models/get-latest-versions", body)
-        except NotFoundError:
-            return None
-        return max((int(each["version"]) for each in found.get("model_versions", [])), default=None)
+        path = f"{_API}/registered-models/get-latest-versions"
+        with _understood(self.registry):
+            try:
+                found = post_json(self.registry, path, body)
+            except NotFoundError:
+                return None
+            versions = (int(each["version"]) for each in found.get("model_versions", []))
+            return max(versions, default=None)
 
     def fetch(self, uri: str, into: Path) -> Path:
         """Give a directory with the files that a URI names, downloading them into `into`.
@@ -79,7 +83,8 @@ class RestClient:
             ArtifactNotFoundError: Nothing is there.
             ArtifactError: The server cannot be reached, refuses, or sends what cannot be right.
         """
-        return self._fetch(uri, into, _LONGEST_WAY)
+        with _understood(self.tracking):
+            return self._fetch(uri, into, _LONGEST_WAY)
 
     def _fetch(self, uri: str, into: Path, way: int) -> Path:
         if not way:
@@ -87,13 +92,13 @@ class RestClient:
             raise ArtifactError(message)
         parsed = parse_model_uri(uri)
         if parsed.scheme == _PROXIED:
-            return self._download(uri, into)
+            return download_directory(self.tracking, self._path(uri), into)
         if parsed.scheme not in {"models", "runs"}:
             return self.elsewhere(uri, into)
         reference = parse_reference(parsed)
-        if isinstance(reference, RunRef):
-            return self._of_run(reference, into, way)
-        return self._fetch(_joined(self._location(reference), reference.path), into, way - 1)
+        if isinstance(reference, RegisteredRef | LoggedRef):
+            return self._fetch(_joined(self._location(reference), reference.path), into, way - 1)
+        return self._of_run(cast("RunRef", reference), into, way)
 
     def _location(self, reference: RegisteredRef | LoggedRef) -> str:
         """Give the URI under which a model is stored."""
@@ -117,17 +122,19 @@ class RestClient:
             raise ArtifactNotFoundError(message) from None
         logged = self._logged_model(run["info"]["experiment_id"], reference)
         if logged is not None:
-            return self._fetch(logged, into, way - 1)
+            try:
+                return self._fetch(logged, into, way - 1)
+            except ArtifactNotFoundError:  # it may be beside the model, under the same name
+                pass
         return self._fetch(_joined(run["info"]["artifact_uri"], reference.path), into, way - 1)
 
     def _logged_model(self, experiment: str, reference: RunRef) -> str | None:
         """Give the URI of the model that a run has logged under a name, or None."""
         name, _, path = reference.path.partition("/")
-        quoted = name.replace("'", "''")
-        body: dict[str, Any] = {"experiment_ids": [experiment], "filter": f"name = '{quoted}'"}
+        body: dict[str, Any] = {"experiment_ids": [experiment], "filter": f"name = '{name}'"}
         try:
             while True:
-                found = post_json(self.tracking, f"{_API}/logged-models/search", body)
+                found = post_json(self.tracking, f"{_API}/logged-models/search", body, bare=True)
                 for model in found.get("models", []):
                     if model["info"].get("source_run_id") == reference.run_id:
                         return _joined(f"models:/{model['info']['model_id']}", path)
@@ -137,61 +144,35 @@ class RestClient:
         except NotFoundError:  # a server before MLflow 3
             return None
 
-    def _download(self, uri: str, into: Path) -> Path:
-        parts = urlsplit(uri)
-        if parts.netloc and parts.netloc != urlsplit(self.tracking.url).netloc:
+    def _path(self, uri: str) -> str:
+        """Give the path of artifacts that are on this server."""
+        rest = uri.partition(":")[2]
+        if not rest.startswith("//"):
+            return rest
+        host, _, path = rest[2:].partition("/")
+        if host.rpartition("@")[2].lower() != urlsplit(self.tracking.url).netloc.lower():
             message = (
-                f'The artifacts "{uri}" are on another server than the tracking server '
-                f'"{self.tracking.url}". Set MLFLOW_TRACKING_URI to that server.'
+                f'The artifacts "{parse_model_uri(uri)}" are on another server than the tracking '
+                f'server "{self.tracking.url}", and credentials go to that one alone. Fetch the '
+                "model with MLflow, and give its directory."
             )
             raise ArtifactError(message)
-        root = PurePosixPath(parts.path.strip("/"))
-        try:
-            files = list(self._files(root))
-        except NotFoundError:
-            files = []
-        if not files:
-            message = f'The server "{self.tracking.url}" has no files at "{uri}".'
-            raise ArtifactNotFoundError(message)
-        into.mkdir(mode=0o700, parents=True)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            jobs = [pool.submit(self._file, root, path, size, into) for path, size in files]
-            for job in jobs:
-                job.result()
-        return into
-
-    def _file(self, root: PurePosixPath, path: PurePosixPath, size: int | None, into: Path) -> None:
-        target = into / path
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            download(self.tracking, f"{_ARTIFACTS}/{root / path}", target, size)
-        except NotFoundError as error:
-            message = f'The file "{path}" of the model is gone from the server: {error}. Run again.'
-            raise ArtifactNotFoundError(message) from None
-
-    def _files(
-        self, root: PurePosixPath, below: PurePosixPath = _HERE
-    ) -> list[tuple[PurePosixPath, int | None]]:
-        """Give path below `root` and size of every file."""
-        found = get_json(self.tracking, _ARTIFACTS, {"path": str(root / below)})
-        files: list[tuple[PurePosixPath, int | None]] = []
-        for each in found.get("files", []):
-            path = below / _name(each)
-            if each.get("is_dir"):
-                files += self._files(root, path)
-            else:
-                size = each.get("file_size")
-                files.append((path, None if size is None else int(size)))
-        return files
+        return path
 
 
-def _name(entry: Mapping[str, Any]) -> str:
-    """Give the name of a file or directory that a server lists: one that leads nowhere else."""
-    name = PurePosixPath(str(entry["path"])).name
-    if name in {"", ".", ".."} or "\0" in name or "\\" in name:
-        message = f"The server lists a file that leads out of the model: {name!r}."
-        raise ArtifactError(message)
-    return name
+@contextmanager
+def _understood(server: Server) -> Iterator[None]:
+    """Turn what comes of an answer in an unknown form into our error."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ArtifactError):
+            raise
+        message = (
+            f'The server "{server.url}" answers in a form that no MLflow server has '
+            f"({type(error).__name__}). Check MLFLOW_TRACKING_URI."
+        )
+        raise ArtifactError(message) from None
 
 
 def _sentence(error: NotFoundError) -> str:

@@ -1,4 +1,4 @@
-"""What ``models:`` and ``runs:`` URIs refer to, as MLflow writes them."""
+"""What ``models:``, ``runs:`` and ``mlflow-artifacts:`` URIs refer to, as MLflow writes them."""
 
 from __future__ import annotations
 
@@ -60,11 +60,22 @@ class RunRef:
     path: str
 
 
-Reference = RegisteredRef | LoggedRef | RunRef
+@dataclass(frozen=True, slots=True)
+class PathRef:
+    """A path among the artifacts that a server passes on.
+
+    Attributes:
+        path: The path.
+    """
+
+    path: str
+
+
+Reference = RegisteredRef | LoggedRef | RunRef | PathRef
 
 
 def parse_reference(uri: ModelUri) -> Reference:
-    """Read what a ``models:`` or ``runs:`` URI refers to.
+    """Read what a ``models:``, ``runs:`` or ``mlflow-artifacts:`` URI refers to.
 
     Raises:
         ModelUriError: It has another form, or names a profile, which only MLflow itself knows.
@@ -79,6 +90,11 @@ def parse_reference(uri: ModelUri) -> Reference:
     if any(part in {".", ".."} for part in parts):
         message = f'The model URI "{uri}" holds "." or "..". Write the path without them.'
         raise ModelUriError(message)
+    if re.search("[?#]", uri.rest):
+        message = f'The model URI "{uri}" ends before a "?" or "#", which no such URI has.'
+        raise ModelUriError(message)
+    if uri.scheme == "mlflow-artifacts":
+        return PathRef("/".join(parts))
     return _run(uri, parts) if uri.scheme == "runs" else _model(uri, parts)
 
 

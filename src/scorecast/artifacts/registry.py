@@ -18,7 +18,7 @@ from scorecast.artifacts import local, stores
 from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.references import RegisteredRef, parse_reference
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
-from scorecast.errors import ArtifactNotFoundError, ConfigError, did_you_mean
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, ConfigError, did_you_mean
 
 CLIENT_VARIABLE = "SCORECAST_MLFLOW_CLIENT"
 _CLIENTS = ("mlflow", "rest")
@@ -59,7 +59,7 @@ def fetch(uri: ModelUri) -> FetchedModel:
         ConfigError: No server is named, or only MLflow itself can talk to it.
     """
     text = f"{uri.scheme}:{uri.rest}"
-    reference = None if uri.scheme == "mlflow-artifacts" else parse_reference(uri)
+    reference = parse_reference(uri)
     client = client_for(os.environ)
     if isinstance(reference, RegisteredRef):
         text = f"models:/{reference.name}/{_version(client, reference)}"
@@ -69,7 +69,7 @@ def fetch(uri: ModelUri) -> FetchedModel:
         directory = client.fetch(text, scratch.path / "model")
     except ArtifactNotFoundError as error:
         if isinstance(reference, RegisteredRef):
-            raise _missing(client, reference, error) from error
+            raise _missing(client, reference, error) from None
         raise
     return FetchedModel(directory, text, scratch)
 
@@ -84,7 +84,8 @@ def client_for(environ: Mapping[str, str]) -> Client:
     if chosen not in {"", *_CLIENTS}:
         message = f'{CLIENT_VARIABLE} is "{chosen}", expected "mlflow" or "rest".'
         raise ConfigError(message)
-    installed = importlib.util.find_spec("mlflow") is not None
+    found = importlib.util.find_spec("mlflow")
+    installed = found is not None and found.origin is not None  # no folder of that name
     if chosen == "mlflow" or (installed and chosen != "rest"):
         if not installed:
             message = (
@@ -132,6 +133,8 @@ def _version(client: Client, reference: RegisteredRef) -> str:
     if reference.version is not None:
         return reference.version
     if reference.alias is not None:
+        if reference.alias.lower() == _LATEST:
+            return _newest(client, reference, None)
         aliases = client.aliases(reference.name)
         if aliases is None or reference.alias not in aliases:
             raise _missing(client, reference, None)
@@ -147,7 +150,11 @@ def _version(client: Client, reference: RegisteredRef) -> str:
             FutureWarning,
             stacklevel=2,
         )
-    found = client.latest(reference.name, None if latest else stage)
+    return _newest(client, reference, None if latest else stage)
+
+
+def _newest(client: Client, reference: RegisteredRef, stage: str | None) -> str:
+    found = client.latest(reference.name, stage)
     if found is None:
         raise _missing(client, reference, None)
     return str(found)
@@ -156,7 +163,19 @@ def _version(client: Client, reference: RegisteredRef) -> str:
 def _missing(
     client: Client, reference: RegisteredRef, cause: ArtifactNotFoundError | None
 ) -> ArtifactNotFoundError:
-    """Say which part of a reference is not there, and what is."""
+    """Say which part of a reference is not there, and what is, as far as the user may know it."""
+    try:
+        return _explained(client, reference, cause)
+    except ArtifactError:
+        message = (
+            f'The registry knows nothing of what is asked for of the model "{reference.name}".'
+        )
+        return cause or ArtifactNotFoundError(f"{message} Check the model URI.")
+
+
+def _explained(
+    client: Client, reference: RegisteredRef, cause: ArtifactNotFoundError | None
+) -> ArtifactNotFoundError:
     name = reference.name
     aliases = client.aliases(name)
     if aliases is None:

@@ -6,10 +6,12 @@ import re
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scorecast.errors import ModelUriError
+from scorecast.errors import ArtifactError, ModelUriError
 
 # RFC 3986, section 3.1; one letter alone is a drive of Windows, not a scheme.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
@@ -49,6 +51,23 @@ class ModelUri:
         return found is not None and ":" in found[0]
 
 
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turn errors of the disk that a download is written to into ours.
+
+    Raises:
+        ArtifactError: The system refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = (
+            f'Cannot write the download "{target}": {error.strerror or error}. Free space there, '
+            "or name another directory with TMPDIR."
+        )
+        raise ArtifactError(message) from error
+
+
 class Scratch:
     """A directory of this user alone, which goes with the last who refers to it.
 
@@ -57,7 +76,8 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="scorecast-model-"))
+        with writing(Path(tempfile.gettempdir())):
+            self.path = Path(tempfile.mkdtemp(prefix="scorecast-model-"))
         weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 

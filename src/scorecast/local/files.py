@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from scorecast.errors import ConfigError, OutputExistsError
 from scorecast.local.formats import Format, output_format
-from scorecast.local.model import resolve_model
+from scorecast.local.model import resolve_here
 from scorecast.local.names import kept_names, name_problems, refuse_repeated_names
 from scorecast.local.readers import open_rows
 from scorecast.local.writers import check_writable, open_output, write_batches
@@ -72,7 +72,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         )
         raise OutputExistsError(message)
     wanted = None if result_type is None else parse_simple_type(result_type)
-    resolved = resolve_model(model_uri, digest=model_digest)
+    resolved = resolve_here(model_uri, model_digest)
     signature = resolved.info.enforced_signature
     if wanted is None:
         wanted = result_type_of(resolved.info.signature or signature)

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
+from scorecast.artifacts.uri import Scratch, writing
 from scorecast.errors import ConfigError, ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
@@ -18,10 +19,10 @@ from scorecast.models.config import accepted_config
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
-from scorecast.models.mlmodel import read_model_info
+from scorecast.models.mlmodel import mlmodel_file, read_model_info
 from scorecast.models.params import complete_params
 from scorecast.models.signature import Signature
-from scorecast.packing import tree_digest
+from scorecast.packing import copy_files, tree_digest
 from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
 from scorecast.worker.inputs import to_model_input
@@ -73,6 +74,7 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
         )
         raise ConfigError(message)
     fetched = fetch_model(model_uri)
+    mlmodel_file(fetched.directory)  # before anything that is no model is hashed
     found = tree_digest(fetched.directory)
     if digest not in (None, found):
         message = (
@@ -83,6 +85,25 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
         raise ModelDigestError(message)
     info = read_model_info(fetched.directory)
     return ResolvedModel(fetched, replace(info, uri=str(parse_model_uri(model_uri)), digest=found))
+
+
+def resolve_here(model_uri: str | Path, digest: str | None) -> ResolvedModel:
+    """Do what `resolve_model` does, for a model that is loaded in this process.
+
+    With a digest, a copy of the files is given: it holds what was checked and no more, such as
+    bytecode that Python would run and that no digest counts.
+
+    Raises:
+        ScorecastError: As `resolve_model`; or the copy cannot be made.
+    """
+    resolved = resolve_model(model_uri, digest=digest)
+    if digest is None:
+        return resolved
+    scratch = Scratch()
+    with writing(scratch.path):
+        copy_files(resolved.fetched.directory, scratch.path / "model", digest)
+    fetched = FetchedModel(scratch.path / "model", resolved.fetched.resolved_uri, scratch)
+    return replace(resolved, fetched=fetched)
 
 
 def inspect_model(model_uri: str | Path) -> ModelInfo:
@@ -123,7 +144,7 @@ def load_model(
         MissingExtraError: The library of the model's flavor is not installed.
         ModelLoadError: The library cannot load the model.
     """
-    resolved = resolve_model(model_uri, digest=model_digest)
+    resolved = resolve_here(model_uri, model_digest)
     config = accepted_config(resolved.info, model_config)
     predictor = load_predictor(resolved.fetched.directory, resolved.info, config)
     return LoadedModel(resolved.info, predictor, resolved.fetched.scratch)

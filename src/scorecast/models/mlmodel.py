@@ -53,7 +53,7 @@ def read_model_info(directory: Path) -> ModelInfo:
         ArtifactNotFoundError: The directory does not exist.
         MLmodelError: It has no ``MLmodel`` file, or that file is broken.
     """
-    raw = _read_mapping(_mlmodel_file(directory))
+    raw = _read_mapping(mlmodel_file(directory))
     flavors = raw.get("flavors")
     if not isinstance(flavors, Mapping) or not flavors:
         message = (
@@ -92,7 +92,13 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _mlmodel_file(directory: Path) -> Path:
+def mlmodel_file(directory: Path) -> Path:
+    """Give the ``MLmodel`` file of a directory, which makes it a model.
+
+    Raises:
+        ArtifactNotFoundError: The directory does not exist.
+        MLmodelError: It has no such file.
+    """
     if not directory.exists():
         message = (
             f'No model at "{directory}": there is no such directory. Check the path; a model is '
