@@ -17,7 +17,7 @@ from scorecast.artifacts.proxied import download_directory
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
 from scorecast.artifacts.server import NotFoundError, Server, get_json, post_json
 from scorecast.artifacts.uri import parse_model_uri
-from scorecast.errors import ArtifactError, ArtifactNotFoundError
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, ScorecastError
 
 _API = "/api/2.0/mlflow"
 _PROXIED = "mlflow-artifacts"
@@ -166,7 +166,7 @@ def _understood(server: Server) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ArtifactError):
+        if isinstance(error, ScorecastError):
             raise
         message = (
             f'The server "{server.url}" answers in a form that no MLflow server has '

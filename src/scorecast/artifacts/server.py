@@ -1,7 +1,7 @@
 """HTTP to an MLflow server with the standard library: JSON, files, credentials, TLS, retries.
 
-Credentials go to the server that they are meant for and nowhere else: not to where it redirects,
-not into messages.
+Credentials go to the server that they are meant for and nowhere else: not to another one that it
+redirects to, not into messages.
 """
 
 from __future__ import annotations
