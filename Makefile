@@ -60,6 +60,7 @@ $(TEST_VENV)/.installed: pyproject.toml
 $(TEST_VENV)/classes.jsa: $(TEST_VENV)/.installed tests/class_archive.py
 	-$(TEST_VENV)/bin/python tests/class_archive.py $@
 
+# Compiled, since what Python compiles at the first import would be measured.
 # Options go into BENCH: `make bench BENCH="--only job20,flights --rows 4e6"`; `--help` lists them.
 bench: $(BENCH_VENV)/.installed
 	$(BENCH_VENV)/bin/python -m benchmarks.bench --readme $(BENCH)
@@ -71,9 +72,9 @@ bench-quick: $(BENCH_VENV)/.installed
 $(BENCH_VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c '$(PYTHON_IS_NEW)'
 	$(PYTHON) -m venv --clear $(BENCH_VENV)
-	$(BENCH_VENV)/bin/$(PIP_INSTALL) ".[bench]"
+	$(BENCH_VENV)/bin/pip install --quiet --editable ".[bench]"
 	$(BENCH_VENV)/bin/scorecast java-home >/dev/null 2>&1 || \
-		$(BENCH_VENV)/bin/$(PIP_INSTALL) ".[java]"
+		$(BENCH_VENV)/bin/pip install --quiet --editable ".[java]"
 	touch $@
 
 clean:
