@@ -71,3 +71,20 @@ def people_df(spark, people: pd.DataFrame, tmp_path_factory: pytest.TempPathFact
     df = spark.read.parquet(str(path))
     empty = spark.createDataFrame([], df.schema)
     return df.repartitionByRange(4, df["id"]).union(empty).cache()
+
+
+@pytest.fixture
+def adder(tmp_path):
+    """Save a model that adds a number to the ids; each test takes a number that no other has."""
+    import scorecast
+    from scorecast.models.signature import Scalar, Signature, Spec
+
+    signature = Signature(inputs=(Spec(Scalar("long"), "id"),))
+
+    def save(number: int):
+        def model(data):
+            return data["id"] + number
+
+        return scorecast.save_model(model, tmp_path / "m", signature=signature)
+
+    return save

@@ -41,19 +41,6 @@ def gained(spark):
     return count
 
 
-@pytest.fixture
-def adder(tmp_path):
-    """Save a model that adds a number to the ids; each test takes a number that no other has."""
-
-    def save(number: int):
-        def model(data):
-            return data["id"] + number
-
-        return scorecast.save_model(model, tmp_path / "m", signature=Signature(inputs=(ID,)))
-
-    return save
-
-
 # A plain count() of a frame with a function does not run it: Spark leaves out columns of no use.
 
 

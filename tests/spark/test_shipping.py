@@ -11,7 +11,6 @@ import pytest
 import scorecast
 from scorecast.errors import ShippingError
 from scorecast.local.model import resolve_model
-from scorecast.models.signature import Scalar, Signature, Spec
 from scorecast.packing import pack
 from scorecast.spark.prepare import check_model
 from scorecast.spark.shipping import BroadcastSource, ship_model
@@ -19,20 +18,6 @@ from scorecast.spark.udf import ModelUdf
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.locks import locked_if_free
 from scorecast.worker.options import PredictOptions
-
-ID = Spec(Scalar("long"), "id")
-
-
-@pytest.fixture
-def adder(tmp_path):
-    """Save a model that adds a number to the ids; each test takes a number that no other has."""
-
-    def save(number: int):
-        return scorecast.save_model(
-            lambda data: data["id"] + number, tmp_path / "m", signature=Signature(inputs=(ID,))
-        )
-
-    return save
 
 
 def cached(path: Path) -> Path:

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.artifacts.credentials import no_server
-from scorecast.artifacts.uri import writing
+from scorecast.artifacts.references import LoggedRef, parse_reference
+from scorecast.artifacts.uri import parse_model_uri, writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
 
 _PAGE = 1000
-_INSIDE_LOGGED = re.compile(r"(models:/m-[0-9a-f]{32})/(.+)")
-
-
 # What MLflow would make in the working directory for the lack of a server.
 _STORES = ("mlflow.db", "mlruns")
 
@@ -79,8 +77,9 @@ class MlflowClient:
 
         # MLflow knows no directories inside of a logged model.
         whole, path = uri, ""
-        if match := _INSIDE_LOGGED.fullmatch(uri):
-            whole, path = match.groups()
+        reference = parse_reference(parse_model_uri(uri))
+        if isinstance(reference, LoggedRef):
+            whole, path = f"models:/{reference.model_id}", reference.path
         with writing(into):
             into.mkdir(mode=0o700, parents=True)
         with _errors(f'download "{uri}"'):

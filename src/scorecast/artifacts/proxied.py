@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from scorecast.artifacts.parallel import for_each
 from scorecast.artifacts.server import NotFoundError, Server, download, get_json
 from scorecast.artifacts.uri import writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
@@ -53,13 +53,7 @@ def download_directory(server: Server, root: str, into: Path) -> Path:
             folder = entry.path if entry.is_directory else entry.path.parent
             (into / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     files = [entry for entry in entries if not entry.is_directory]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            for job in [pool.submit(_file, server, place, file, into) for file in files]:
-                job.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for_each(lambda file: _file(server, place, file, into), files, at_once=_AT_ONCE)
     return into
 
 

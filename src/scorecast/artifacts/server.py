@@ -214,7 +214,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         old, new = urlsplit(req.full_url), urlsplit(newurl)
-        if new.scheme not in {"http", old.scheme, "https"} or (old.scheme, new.scheme) == _DOWN:
+        if new.scheme not in {"http", "https"} or (old.scheme, new.scheme) == _DOWN:
             return None
         if req.data is not None:
             return None

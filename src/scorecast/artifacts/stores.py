@@ -8,13 +8,13 @@ of the user, on the machine (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``,
 from __future__ import annotations
 
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 from pyarrow import fs
 
-from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch
+from scorecast.artifacts.parallel import for_each
+from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError, one_line
 from scorecast.filesystems import filesystem_at, without_secrets
 
@@ -59,9 +59,11 @@ def download(uri: ModelUri, into: Path) -> Path:
             "model is the directory that holds a file named MLmodel."
         )
         raise ArtifactNotFoundError(message)
-    into.mkdir(mode=0o700, parents=True)
+    with writing(into):
+        into.mkdir(mode=0o700, parents=True)
 
-    def copy(relative: str, size: int) -> None:
+    def copy(file: tuple[str, int]) -> None:
+        relative, size = file
         target = into / relative
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with filesystem.open_input_stream(f"{root}/{relative}") as source, target.open("xb") as new:
@@ -71,13 +73,10 @@ def download(uri: ModelUri, into: Path) -> Path:
             message = f'"{relative}" has {size} bytes and {found} came'
             raise OSError(message)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        try:
-            for job in [pool.submit(copy, *file) for file in files]:
-                job.result()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            pool.shutdown(cancel_futures=True)
-            raise _unreadable(uri, error) from error
+    try:
+        for_each(copy, files, at_once=_AT_ONCE)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _unreadable(uri, error) from error
     return into
 
 

@@ -10,7 +10,7 @@ from scorecast.local.model import resolve_model
 from scorecast.models.info import PYFUNC, ModelInfo
 from scorecast.models.pickles import PickledFile, pickled_files
 from scorecast.models.requirements import differing_requirements
-from scorecast.packing import directory_size, model_entries
+from scorecast.packing import model_entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def describe_model(model_uri: str | Path, *, model_digest: str | None = None) ->
         info=resolved.info,
         resolved_uri=resolved.fetched.resolved_uri,
         files=len(entries),
-        size=directory_size(directory),
+        size=sum(path.stat().st_size for _, path in entries),
         pickles=tuple(pickled_files(directory)),
         python_files=tuple(name for name, path in entries if path.suffix == ".py"),
         differing=differing_requirements(resolved.info.requirements),

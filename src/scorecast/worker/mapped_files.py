@@ -48,11 +48,8 @@ def write_object(value: Any, folder: Path) -> None:
 
         def beside(buffer: pickle.PickleBuffer) -> bool:
             """Write one buffer; gives whether it is to stay in the pickle instead."""
-            try:
-                raw = buffer.raw()
-            except BufferError:  # not in one piece
-                return True
-            if raw.nbytes < _SMALLEST_BUFFER:
+            raw = _large(buffer)
+            if raw is None:
                 return True
             places.append((_next_place(buffers), raw.nbytes))
             buffers.write(raw)
@@ -79,12 +76,9 @@ def shareable_bytes(value: Any, *, without: str) -> int:
 
     def counted(buffer: pickle.PickleBuffer) -> bool:
         nonlocal total
-        try:
-            size = buffer.raw().nbytes
-        except BufferError:
-            return True
-        total += size if size >= _SMALLEST_BUFFER else 0
-        return size < _SMALLEST_BUFFER
+        raw = _large(buffer)
+        total += 0 if raw is None else raw.nbytes
+        return raw is None
 
     class Counter(cloudpickle.Pickler):  # type: ignore[misc]
         def persistent_id(self, part: object) -> str | None:
@@ -92,6 +86,15 @@ def shareable_bytes(value: Any, *, without: str) -> int:
 
     Counter(_Nowhere(), protocol=5, buffer_callback=counted).dump(value)
     return total
+
+
+def _large(buffer: pickle.PickleBuffer) -> memoryview | None:
+    """Give the bytes of a buffer that belongs beside the pickle; None for one that stays in it."""
+    try:
+        raw = buffer.raw()
+    except BufferError:  # not in one piece
+        return None
+    return raw if raw.nbytes >= _SMALLEST_BUFFER else None
 
 
 class _Nowhere:
