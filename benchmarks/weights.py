@@ -141,7 +141,11 @@ KINDS: dict[str, tuple[Callable[[int], Made], dict[str, Any]]] = {
     "torch": (_torch, {}),
     "torch pt2": (_torch, {"serialization_format": "pt2"}),
     "onnx": (_onnx, {}),
+    "onnx not prepacked": (_onnx, {}),
 }
+
+# ONNX Runtime then computes on the weights as they lie in the file, which it maps.
+NOT_PREPACKED = {"extra_session_config": {"session.disable_prepacking": "1"}}
 
 
 def prepare(kind: str, mb: int, folder: Path) -> tuple[Path, int, list[str]]:
@@ -159,7 +163,13 @@ def prepare(kind: str, mb: int, folder: Path) -> tuple[Path, int, list[str]]:
     model, data, libraries = make(mb)
     if "pt2" in kind:
         options = {**options, "input_example": data}
-    path = scorecast.save_model(model, folder / "model", **options)
+    path = folder / "model"
+    if kind == "onnx not prepacked":
+        import mlflow
+
+        mlflow.onnx.save_model(model, str(path), onnx_session_options=NOT_PREPACKED)
+    else:
+        scorecast.save_model(model, path, **options)
     handle = resolve_model(path).local_handle()
     packed = pack(path)
     (folder / "archive.zip").write_bytes(packed.data)
