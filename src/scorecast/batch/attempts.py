@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
+import pyarrow as pa
+
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.engines import arrow, spark
 from scorecast.batch.engines.choose import Choice
@@ -28,6 +30,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     *,
     allowed: int | None,
     notes: str,
+    constants: tuple[pa.Scalar, ...],
 ) -> Callable[[Unit, str], UnitOutcome]:
     """Give what predicts a unit into a folder.
 
@@ -39,6 +42,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
         choice: The engine.
         allowed: Rows of the job that may fail; None where that takes counting them.
         notes: Directory for notes of tasks.
+        constants: Values of the columns of `provenance`, if they are asked for.
 
     Returns:
         A function that raises the error of scorecast for what Spark says.
@@ -48,7 +52,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     options = replace(job.frame.model.options, max_errors=most)
     model = replace(job.frame.model, options=options)
     budgeted = replace(job, frame=replace(job.frame, model=model))
-    shared = Shared(budgeted, handle, allowed, config.batch_timeout, config.fail_on_nan)
+    shared = Shared(budgeted, handle, allowed, config.batch_timeout, config.fail_on_nan, constants)
 
     def once(attempt: Attempt) -> UnitOutcome:
         if choice.reading is None:

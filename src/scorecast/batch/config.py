@@ -104,6 +104,8 @@ class BatchPredictConfig:
         engine: How rows are read: ``"arrow"`` reads parquet files in the tasks, past the JVM,
             ``"spark"`` takes whatever Spark reads, ``"auto"`` takes the first where it can do the
             job. The predictions are the same.
+        provenance: Whether the columns ``model_name``, ``model_version``, ``model_digest``,
+            ``run_id`` and ``predicted_at`` follow the prediction.
 
     Raises:
         ConfigError: Values are wrong; lists every problem.
@@ -142,6 +144,7 @@ class BatchPredictConfig:
     units: int | None = None
     keep_replaced: float = 24.0
     engine: Engine = "auto"
+    provenance: bool = False
 
     def __post_init__(self) -> None:
         # Paths are welcome; from here on they are text, as on the command line.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from scorecast.batch.manifest import Counters
 
@@ -60,6 +61,10 @@ class RunReport:
     def rows_per_second(self) -> float:
         """Rows per second of wall time."""
         return self.rows_in / self.seconds if self.seconds else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the report as JSON values."""
+        return {**asdict(self), "rows_per_second": round(self.rows_per_second, 1)}
 
     def summary(self) -> str:
         """Give the report as a few lines of text."""

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from scorecast.batch.accounts import (
     Clock,
     counters_of,
@@ -43,6 +45,7 @@ from scorecast.batch.output import (
 )
 from scorecast.batch.overlap import refuse_overlap
 from scorecast.batch.plan import Plan, split_units
+from scorecast.batch.provenance import provenance_values
 from scorecast.batch.publish import (
     Published,
     Step,
@@ -56,6 +59,7 @@ from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
+from scorecast.spark.versions import described
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -88,6 +92,26 @@ def run_job(
     spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
 ) -> RunReport:
     """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
+    run_id = uuid.uuid4().hex
+    title = f"scorecast batch-predict to {config.output}"
+    with described(spark, f"{title}: check", f"scorecast-{run_id}") as group:
+        label = _Label(run_id, group, title)
+        return _checked(spark, config, label, preflight=preflight, step=step)
+
+
+@dataclass(frozen=True, slots=True)
+class _Label:
+    """How a run is called: its id, the group of its jobs in Spark, and its title there."""
+
+    run_id: str
+    group: str
+    title: str
+
+
+def _checked(
+    spark: SparkSession, config: BatchPredictConfig, label: _Label, *, preflight: bool, step: Step
+) -> RunReport:
+    """Check what can be checked before the output is locked, then run."""
     clock = Clock(now(), config.timeout)
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
@@ -118,9 +142,9 @@ def run_job(
         frame,
         partition_by=config.partition_by,
         quarantine=config.on_error == "quarantine",
+        provenance=config.provenance,
     )
-    run_id = uuid.uuid4().hex
-    with locked(output, run_id):
+    with locked(output, label.run_id):
         try:
             run = _Run(
                 spark,
@@ -131,10 +155,11 @@ def run_job(
                 job,
                 step,
                 clock,
+                label,
                 package_versions(model),
                 preflight,
             )
-            return run.do(inputs, run_id)
+            return run.do(inputs)
         except ConnectionError as error:  # a store that gives no answer says so in its own words
             message = (
                 f"The connection to Spark was lost: {error}. Nothing was published. See what the "
@@ -155,12 +180,13 @@ class _Run:
     job: Job
     step: Step
     clock: Clock
+    label: _Label
     packages: Mapping[str, str]
     preflight: bool
 
-    def do(self, inputs: Inputs, run_id: str) -> RunReport:
+    def do(self, inputs: Inputs) -> RunReport:
         """Do the job, with the output locked."""
-        config, output = self.config, self.output
+        config, output, run_id = self.config, self.output, self.label.run_id
         self.step("run:recover")
         if output.directories is not None:
             recover(output.directories, output.layout)
@@ -275,6 +301,8 @@ class _Run:
             store=store,
             layout=layout,
             run_id=plan.run_id,
+            group=self.label.group,
+            title=self.label.title,
             predict=unit_predictor(
                 config,
                 self.job,
@@ -283,6 +311,7 @@ class _Run:
                 choice,
                 allowed=allowed,
                 notes=store.uri(layout.run(plan.run_id, "stops")),
+                constants=self._constants(plan),
             ),
             filters=config.where is not None,
             allowed=allowed,
@@ -290,6 +319,18 @@ class _Run:
             watch=self.clock.refuse_late,
         )
         return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
+
+    def _constants(self, plan: Plan) -> tuple[pa.Scalar, ...]:
+        if not self.config.provenance:
+            return ()
+        resolved = self.model.resolved
+        return provenance_values(
+            resolved.fetched.resolved_uri,
+            resolved.digest,
+            run_id=plan.run_id,
+            started_at=plan.started_at,
+            zone=self.model.time_zone,
+        )
 
     def _manifest(
         self,

@@ -26,7 +26,7 @@ from scorecast.batch.plan import Unit
 from scorecast.batch.publish import Step
 from scorecast.batch.stores.base import Store
 from scorecast.errors import OutputChangedError, OutputError, OutputMismatchError
-from scorecast.spark.versions import cancel_tagged, tagged
+from scorecast.spark.versions import cancel_tagged, described, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
 from scorecast.worker.storage import filesystem_of
@@ -101,6 +101,8 @@ class UnitWork:
         store: Where the output is.
         layout: Its names.
         run_id: The run.
+        group: Group of its jobs in Spark.
+        title: What Spark's UI calls it.
         predict: Predicts a unit into a folder, and tells what was done.
         filters: Whether a condition leaves out rows.
         allowed: Rows that may fail, or None.
@@ -112,6 +114,8 @@ class UnitWork:
     store: Store
     layout: Layout
     run_id: str
+    group: str
+    title: str
     predict: Callable[[Unit, str], UnitOutcome]
     filters: bool
     allowed: int | None
@@ -212,7 +216,8 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
     started = time.monotonic()
     folder = work.layout.run(work.run_id, "data", unit.name)
     work.step("unit:predict")
-    with tagged(work.spark, tag):
+    text = f"{work.title}: predict unit {unit.name}"
+    with tagged(work.spark, tag), described(work.spark, text, work.group):
         outcome = work.predict(unit, work.store.uri(folder))
     tasks = outcome.tasks
     record = UnitRecord(

@@ -9,6 +9,7 @@ import click
 from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.names import kept_columns, named_texts, named_values, split_names
 from scorecast.cli.options import mode_option, model_digest_option, output_options
+from scorecast.cli.summary_file import STDOUT, summary_file
 
 _EPILOG = """
 \b
@@ -172,12 +173,27 @@ Exit codes:
     help="How rows are read. arrow reads parquet past the JVM; auto takes it where it can.",
 )
 @click.option(
+    "--provenance",
+    is_flag=True,
+    help="Add the columns model_name, model_version, model_digest, run_id and predicted_at.",
+)
+@click.option(
+    "--summary-json",
+    metavar="PATH",
+    help="Write what became of the run as JSON, also when it fails; - prints it instead of text.",
+)
+@click.option(
     "--master",
     metavar="MASTER",
     help="Where to run without spark-submit, such as local[4] or sc://host. Default: all cores.",
 )
 def command(
-    keep: str, columns: str | None, partition_by: str, master: str | None, **options: Any
+    keep: str,
+    columns: str | None,
+    partition_by: str,
+    master: str | None,
+    summary_json: str | None,
+    **options: Any,
 ) -> int:
     """Predict on data with a model and publish the predictions as parquet.
 
@@ -189,18 +205,21 @@ def command(
     from scorecast.batch.run import batch_predict
     from scorecast.spark.session import start_session
 
-    config = BatchPredictConfig(
-        keep=kept_columns(keep),
-        columns=None if columns is None else split_names(columns),
-        partition_by=split_names(partition_by),
-        **options,
-    )
-    # What can be told without Spark is told before it starts.
-    check_mode(open_output(config.output), config.mode, incremental=config.incremental)
-    session = start_session(app_name="scorecast batch-predict", master=master)
-    try:
-        report = batch_predict(session.spark, config)
-    finally:
-        session.stop()
-    click.echo(report.summary())
+    with summary_file(summary_json) as tell:
+        config = BatchPredictConfig(
+            keep=kept_columns(keep),
+            columns=None if columns is None else split_names(columns),
+            partition_by=split_names(partition_by),
+            **options,
+        )
+        # What can be told without Spark is told before it starts.
+        check_mode(open_output(config.output), config.mode, incremental=config.incremental)
+        session = start_session(app_name="scorecast batch-predict", master=master)
+        try:
+            report = batch_predict(session.spark, config)
+        finally:
+            session.stop()
+        tell(report)
+    if summary_json != STDOUT:
+        click.echo(report.summary())
     return SKIPPED if report.skipped else OK

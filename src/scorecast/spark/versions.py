@@ -26,6 +26,7 @@ VARIANTS: tuple[type[st.DataType], ...] = (st.VariantType,) if hasattr(st, "Vari
 """The type of variants where Spark has it (4.0), for isinstance."""
 
 _PYTHON = "PYTHON_EXCEPTION"
+_DESCRIPTION, _GROUP = "spark.job.description", "spark.jobGroup.id"
 _IS_3 = pyspark.__version__.startswith("3.")
 
 # Spark 3 says in the trace of an exception of Java only which condition it was, and where.
@@ -116,6 +117,36 @@ def tagged(spark: SparkSession, tag: str) -> Iterator[None]:
         # A session that is gone has no tags, and its own error counts.
         with suppress(Exception):
             (spark.removeTag if connect else spark.sparkContext.removeJobTag)(tag)
+
+
+@contextmanager
+def described(spark: SparkSession, text: str, group: str) -> Iterator[str]:
+    """Say in Spark's UI what the jobs are for that this thread starts in the block.
+
+    Gives the group that they are in: one that the caller of ours has given to its thread stays.
+    Spark Connect has neither.
+
+    Args:
+        spark: The session.
+        text: Description of the jobs.
+        group: Their group, where the thread has none.
+    """
+    if is_connect(spark):
+        yield group
+        return
+    context = spark.sparkContext
+    before = {name: context.getLocalProperty(name) for name in (_DESCRIPTION, _GROUP)}
+    chosen = before[_GROUP] or group
+    context.setLocalProperty(_DESCRIPTION, text)
+    context.setLocalProperty(_GROUP, chosen)
+    try:
+        yield chosen
+    finally:
+        for name, value in before.items():
+            # A session that is gone has no properties, and its own error counts.
+            with suppress(Exception):
+                # None takes the property away.
+                context.setLocalProperty(name, value)  # type: ignore[arg-type]
 
 
 def cancel_tagged(spark: SparkSession, tag: str) -> None:

@@ -41,7 +41,7 @@ class TaskPlan:
     Attributes:
         predict: What to predict. Rows come as the kept columns, other columns, then the file and
             the row in it where these are known.
-        parts: How predictions are written: the kept columns, then the prediction.
+        parts: How predictions are written: the kept columns, the prediction, then `constants`.
         quarantine: How rows that fail are written: all columns of the input, then `file`,
             `error_class`, `error_message` and `model_digest`; None where they are not.
         columns: For the quarantine, where each column of the input is among those that come.
@@ -54,6 +54,7 @@ class TaskPlan:
         allowed: Rows of the job that may fail; None where that depends on how many there are.
         batch_timeout: Seconds that a call of the model may take, or None.
         fail_on_nan: Whether NaN in a prediction ends the job.
+        constants: Values of columns behind the prediction, which all rows have.
     """
 
     predict: PredictPlan
@@ -68,6 +69,7 @@ class TaskPlan:
     allowed: int | None
     batch_timeout: float | None
     fail_on_nan: bool = False
+    constants: tuple[pa.Scalar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class _Task:
         self, batch: pa.RecordBatch, made: pa.Array, good: PartWriter, bad: PartWriter | None
     ) -> None:
         plan, rows = self.plan, batch.num_rows
-        kept = batch.select(range(len(plan.parts.schema) - 1))
+        kept = batch.select(range(len(plan.parts.schema) - 1 - len(plan.constants)))
         failed = 0
         if pa.types.is_struct(made.type) and plan.predict.options.on_error == "struct":
             result, texts, classes = made.flatten()
@@ -228,7 +230,8 @@ class _Task:
             self.pending = deque([batch])
             raise nan_predicted(nan)
         self.tally.add(rows, failed, made)
-        columns = [*kept.columns, made]
+        constants = [pa.repeat(value, len(made)) for value in plan.constants]
+        columns = [*kept.columns, made, *constants]
         good.write(pa.RecordBatch.from_arrays(columns, schema=plan.parts.schema))
 
     def _quarantined(

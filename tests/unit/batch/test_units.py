@@ -41,6 +41,8 @@ class Session:
             addJobTag=self.tags.append,
             removeJobTag=lambda tag: None,
             cancelJobsWithTag=self.cancel,
+            getLocalProperty=lambda name: None,
+            setLocalProperty=lambda name, value: None,
         )
 
     def cancel(self, tag: str) -> None:
@@ -92,6 +94,8 @@ class Place:
             "store": self.store,
             "layout": LAYOUT,
             "run_id": "run",
+            "group": "group",
+            "title": "title",
             "predict": lambda unit, folder: predict(unit),
             "filters": False,
             "allowed": 0,

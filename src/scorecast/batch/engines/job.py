@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyspark import TaskContext
 from pyspark.sql import types as st
 
+from scorecast.batch.provenance import COLUMNS
 from scorecast.errors import ConfigError, InputMismatchError
 from scorecast.spark.frame import FramePlan
 from scorecast.spark.types import is_variant, nullable, result_to_arrow, to_arrow
@@ -49,15 +50,24 @@ class Job:
     schema: st.StructType
 
 
-def plan_job(
+def plan_job(  # noqa: PLR0913 - what decides on the columns of files
     spark: SparkSession,
     df: DataFrame,
     frame: FramePlan,
     *,
     partition_by: Sequence[str],
     quarantine: bool,
+    provenance: bool,
 ) -> Job:
     """Decide how files are written.
+
+    Args:
+        spark: The session.
+        df: The input.
+        frame: Which columns are read, kept and given to the model.
+        partition_by: Columns whose values make directories.
+        quarantine: Whether rows that fail are written aside.
+        provenance: Whether the columns of `provenance` follow the prediction.
 
     Raises:
         ConfigError: Columns cannot be written, or the output cannot be partitioned by them.
@@ -71,6 +81,14 @@ def plan_job(
     ]
     if has_variant(frame.schema.fields[-1].dataType):
         problems.append("the result type variant cannot be written by the job; use string")
+    behind = [st.StructField(name, kind) for name, kind in COLUMNS] if provenance else []
+    taken = {name.casefold(): name for name in frame.schema.names}
+    problems += [
+        f'provenance adds the column "{field.name}", and the output has "{taken[field.name]}"; '
+        "leave that one out with keep, or name the prediction otherwise with output_column"
+        for field in behind
+        if field.name in taken
+    ]
     if problems:
         raise ConfigError.from_problems("options", problems)
     *kept, output = frame.schema.fields
@@ -78,12 +96,13 @@ def plan_job(
         [
             *(pa.field(field.name, to_arrow(field.dataType, zone)) for field in kept),
             pa.field(output.name, result_to_arrow(frame.model.result_type, zone)),
+            *(pa.field(field.name, to_arrow(field.dataType, zone)) for field in behind),
         ]
     )
     if problems := partition_problems(schema, tuple(partition_by)):
         raise ConfigError.from_problems("options", problems)
     codec, version = str(spark.conf.get(_CODEC)), spark.version
-    fields = [*kept, st.StructField(output.name, frame.model.result_type)]
+    fields = [*kept, st.StructField(output.name, frame.model.result_type), *behind]
     in_files = st.StructType([field for field in fields if field.name not in partition_by])
     by = st.StructType([frame.schema[name] for name in partition_by])
     parts = PartOptions(schema, nullable(in_files).json(), version, codec, tuple(partition_by))
@@ -120,6 +139,7 @@ class Shared:
         allowed: Rows of the job that may fail; None where that depends on how many there are.
         batch_timeout: Seconds that a call of the model may take, or None.
         fail_on_nan: Whether NaN in a prediction ends the job.
+        constants: Values of the columns of `provenance`, if they are asked for.
     """
 
     job: Job
@@ -127,6 +147,7 @@ class Shared:
     allowed: int | None
     batch_timeout: float | None
     fail_on_nan: bool
+    constants: tuple[pa.Scalar, ...]
 
 
 def sent_columns(job: Job, names: Sequence[str]) -> tuple[str, ...]:
@@ -171,6 +192,7 @@ def plan_task(shared: Shared, attempt: Attempt, places: Places, names: Sequence[
         allowed=shared.allowed,
         batch_timeout=shared.batch_timeout,
         fail_on_nan=shared.fail_on_nan,
+        constants=shared.constants,
     )
 
 
