@@ -3,6 +3,7 @@
     nox -f tests/noxfile.py                                 # all legs
     nox -f tests/noxfile.py -s "spark-3.5"                  # one
     nox -f tests/noxfile.py -s "spark-4.3" -- tests/spark/test_udf.py  # these tests
+    nox -f tests/noxfile.py -s airflow                      # the DAG of conf/ by Apache Airflow
 
 A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17
 are the ones that all of these Sparks run on.
@@ -42,3 +43,13 @@ def _add_leg(spark: str, pins: list[str]) -> None:
 
 for _spark, _pins in LEGS.items():
     _add_leg(_spark, _pins)
+
+
+@nox.session
+def airflow(session: nox.Session) -> None:
+    """Load the DAG of conf/ with Apache Airflow, and see what it submits."""
+    session.chdir(Path(__file__).resolve().parents[1])
+    session.install(".", "apache-airflow>=3", "apache-airflow-providers-apache-spark")
+    session.install("pytest>=8.3", "hypothesis>=6.100")
+    test = "tests/unit/cli/test_schedulers.py"
+    session.run("python", "-m", "pytest", "-W", "default", *(session.posargs or [test]))
