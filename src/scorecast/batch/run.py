@@ -22,7 +22,7 @@ from scorecast.batch.assemble import assemble, check_columns, empty_part
 from scorecast.batch.attempts import unit_predictor
 from scorecast.batch.budget import allowed_errors, refuse_errors, refuse_nan
 from scorecast.batch.collect import abandon, collect, remove_staging
-from scorecast.batch.config import TABLE, BatchPredictConfig
+from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.describe import (
     model_record,
     package_versions,
@@ -31,8 +31,8 @@ from scorecast.batch.describe import (
 )
 from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
 from scorecast.batch.engines.choose import Choice, choose_engine
-from scorecast.batch.engines.job import Job, plan_job
-from scorecast.batch.inputs import Inputs, open_inputs, refuse_changes
+from scorecast.batch.engines.job import Job
+from scorecast.batch.inputs import Inputs, refuse_changes
 from scorecast.batch.key import job_key
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
@@ -43,8 +43,8 @@ from scorecast.batch.output import (
     open_output,
     output_error,
 )
-from scorecast.batch.overlap import refuse_overlap
 from scorecast.batch.plan import Plan, split_units
+from scorecast.batch.prepare import prepare
 from scorecast.batch.provenance import provenance_values
 from scorecast.batch.publish import (
     Published,
@@ -57,8 +57,8 @@ from scorecast.batch.publish import (
 from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
-from scorecast.spark.frame import FramePlan, plan_frame
-from scorecast.spark.prepare import CheckedModel, check_model
+from scorecast.spark.frame import FramePlan
+from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.versions import described
 
 if TYPE_CHECKING:
@@ -115,51 +115,23 @@ def _checked(
     clock = Clock(now(), config.timeout)
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
-    if config.input_format != TABLE:
-        refuse_overlap(config.output, "input", config.inputs)
-    model = check_model(
-        spark,
-        config.model_uri,
-        result_type=config.result_type,
-        params=config.params,
-        model_config=config.model_config,
-        options=config.predict_options,
-        model_digest=config.model_digest,
-    )
-    refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
-    inputs = open_inputs(spark, config)
-    refuse_overlap(config.output, "input", inputs.source.reads)
-    frame = plan_frame(
-        inputs.source.df.schema,
-        model,
-        output_column=config.output_column,
-        keep=config.keep,
-        columns=config.columns,
-    )
-    job = plan_job(
-        spark,
-        inputs.source.df,
-        frame,
-        partition_by=config.partition_by,
-        quarantine=config.on_error == "quarantine",
-        provenance=config.provenance,
-    )
+    prepared = prepare(spark, config)
     with locked(output, label.run_id):
         try:
             run = _Run(
                 spark,
                 config,
                 output,
-                model,
-                frame,
-                job,
+                prepared.model,
+                prepared.frame,
+                prepared.job,
                 step,
                 clock,
                 label,
-                package_versions(model),
+                package_versions(prepared.model),
                 preflight,
             )
-            return run.do(inputs)
+            return run.do(prepared.inputs)
         except ConnectionError as error:  # a store that gives no answer says so in its own words
             message = (
                 f"The connection to Spark was lost: {error}. Nothing was published. See what the "

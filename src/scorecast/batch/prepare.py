@@ -1,0 +1,81 @@
+"""What a job is made of before it starts: model, input, columns, files to write. Driver only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scorecast.batch.config import TABLE, BatchPredictConfig
+from scorecast.batch.engines.job import Job, plan_job
+from scorecast.batch.inputs import Inputs, open_inputs
+from scorecast.batch.overlap import refuse_overlap
+from scorecast.spark.frame import FramePlan, plan_frame
+from scorecast.spark.prepare import CheckedModel, check_model
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job whose options, model and columns fit together.
+
+    Attributes:
+        model: The model.
+        inputs: Where rows come from.
+        frame: Which columns are read, kept and given to the model.
+        job: How files are written.
+    """
+
+    model: CheckedModel
+    inputs: Inputs
+    frame: FramePlan
+    job: Job
+
+
+def prepare(spark: SparkSession, config: BatchPredictConfig) -> Prepared:
+    """Check model and input against each other and against the output. Writes nothing.
+
+    Raises:
+        ScorecastError: They do not fit.
+    """
+    model, inputs = find(spark, config)
+    frame = plan_frame(
+        inputs.source.df.schema,
+        model,
+        output_column=config.output_column,
+        keep=config.keep,
+        columns=config.columns,
+    )
+    job = plan_job(
+        spark,
+        inputs.source.df,
+        frame,
+        partition_by=config.partition_by,
+        quarantine=config.on_error == "quarantine",
+        provenance=config.provenance,
+    )
+    return Prepared(model, inputs, frame, job)
+
+
+def find(spark: SparkSession, config: BatchPredictConfig) -> tuple[CheckedModel, Inputs]:
+    """Find model and input, neither of which may be where the output is.
+
+    Raises:
+        ScorecastError: There is no such model or input, or they overlap the output.
+    """
+    if config.input_format != TABLE:
+        refuse_overlap(config.output, "input", config.inputs)
+    model = check_model(
+        spark,
+        config.model_uri,
+        result_type=config.result_type,
+        params=config.params,
+        model_config=config.model_config,
+        options=config.predict_options,
+        model_digest=config.model_digest,
+    )
+    refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
+    inputs = open_inputs(spark, config)
+    refuse_overlap(config.output, "input", inputs.source.reads)
+    return model, inputs
