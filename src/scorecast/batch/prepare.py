@@ -34,12 +34,18 @@ class Prepared:
 
 
 def prepare(spark: SparkSession, config: BatchPredictConfig) -> Prepared:
-    """Check model and input against each other and against the output. Writes nothing.
+    """Do what `find` and `fit` do."""
+    return fit(spark, config, *find(spark, config))
+
+
+def fit(
+    spark: SparkSession, config: BatchPredictConfig, model: CheckedModel, inputs: Inputs
+) -> Prepared:
+    """Check model, input and options against each other. Writes nothing.
 
     Raises:
         ScorecastError: They do not fit.
     """
-    model, inputs = find(spark, config)
     frame = plan_frame(
         inputs.source.df.schema,
         model,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +10,10 @@ from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.names import kept_columns, named_texts, named_values, split_names
 from scorecast.cli.options import mode_option, model_digest_option, output_options
 from scorecast.cli.summary_file import STDOUT, summary_file
+
+if TYPE_CHECKING:
+    from scorecast.batch.config import BatchPredictConfig
+    from scorecast.spark.session import SessionHandle
 
 _EPILOG = """
 \b
@@ -178,6 +182,11 @@ Exit codes:
     help="Add the columns model_name, model_version, model_digest, run_id and predicted_at.",
 )
 @click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Check everything, predict on a sample on a worker and on the driver, write nothing.",
+)
+@click.option(
     "--summary-json",
     metavar="PATH",
     help="Write what became of the run as JSON, also when it fails; - prints it instead of text.",
@@ -187,11 +196,13 @@ Exit codes:
     metavar="MASTER",
     help="Where to run without spark-submit, such as local[4] or sc://host. Default: all cores.",
 )
-def command(
+def command(  # noqa: PLR0913 - one argument per option that is none of the job itself
+    *,
     keep: str,
     columns: str | None,
     partition_by: str,
     master: str | None,
+    dry_run: bool,
     summary_json: str | None,
     **options: Any,
 ) -> int:
@@ -205,6 +216,9 @@ def command(
     from scorecast.batch.run import batch_predict
     from scorecast.spark.session import start_session
 
+    if dry_run and summary_json is not None:
+        message = "--dry-run writes nothing; leave --summary-json out."
+        raise click.UsageError(message)
     with summary_file(summary_json) as tell:
         config = BatchPredictConfig(
             keep=kept_columns(keep),
@@ -216,6 +230,8 @@ def command(
         check_mode(open_output(config.output), config.mode, incremental=config.incremental)
         session = start_session(app_name="scorecast batch-predict", master=master)
         try:
+            if dry_run:
+                return _dry_run(session, config)
             report = batch_predict(session.spark, config)
         finally:
             session.stop()
@@ -223,3 +239,13 @@ def command(
     if summary_json != STDOUT:
         click.echo(report.summary())
     return SKIPPED if report.skipped else OK
+
+
+def _dry_run(session: SessionHandle, config: BatchPredictConfig) -> int:
+    from scorecast.batch.dry_run import dry_run
+
+    found = dry_run(session.spark, config)
+    click.echo(found.summary())
+    if found.problem is not None:
+        raise found.problem
+    return OK

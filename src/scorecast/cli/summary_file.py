@@ -40,7 +40,8 @@ def summary_file(place: str | None) -> Iterator[Tell]:
     except BaseException as error:
         _write(place, _failed(error))
         raise
-    _write(place, _published(reports[0]))
+    if reports:
+        _write(place, _published(reports[0]))
 
 
 def _published(report: RunReport) -> dict[str, Any]:

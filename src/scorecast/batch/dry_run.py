@@ -1,0 +1,279 @@
+"""What a job would do, found out without writing anything. Driver only, once per call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.engines.choose import Choice, choose_engine
+from scorecast.batch.engines.spans import divide
+from scorecast.batch.failures import classified
+from scorecast.batch.inputs import Inputs
+from scorecast.batch.output import check_mode, open_output
+from scorecast.batch.plan import Unit, split_units
+from scorecast.batch.prepare import Prepared, find, fit
+from scorecast.batch.publish import published
+from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
+from scorecast.errors import InputMismatchError, OutputMismatchError, ScorecastError
+from scorecast.models.load import flavor_of
+from scorecast.spark.prepare import CheckedModel
+from scorecast.spark.types import to_arrow
+from scorecast.spark.versions import described, is_connect, parallelism
+from scorecast.worker.arrow_types import fits, readable
+from scorecast.worker.sample import Sample
+from scorecast.worker.tally import not_finite
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from pyspark.sql import types as st
+
+# Sums of floating-point numbers differ in their last digits with the order of the summands.
+_ROUNDING = 1e-9
+_OK = "ok"
+_MOST_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnCheck:
+    """A column that the model takes.
+
+    Attributes:
+        column: Its name.
+        wanted: Declared type.
+        got: Type in the input, or nothing.
+        verdict: ``ok``, ``missing``, ``wrong type`` or ``left out``.
+    """
+
+    column: str
+    wanted: str
+    got: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """What a job would do.
+
+    Attributes:
+        facts: Lines for people: what it is, and what is known of it.
+        columns: The model's inputs, each held against the data.
+        problem: Why the job would fail; None if nothing says so.
+    """
+
+    facts: dict[str, str] = field(default_factory=dict)
+    columns: tuple[ColumnCheck, ...] = ()
+    problem: ScorecastError | None = None
+
+    def summary(self) -> str:
+        """Give it as text."""
+        lines = [f"{name:<12}{value}" for name, value in self.facts.items()]
+        return "\n".join(["dry run     nothing is written", *lines, *self._table()])
+
+    def _table(self) -> Iterable[str]:
+        wrong = [check for check in self.columns if check.verdict != _OK]
+        shown = self.columns if len(self.columns) <= _MOST_SHOWN else wrong
+        if len(shown) < len(self.columns):
+            yield f"{len(self.columns)} columns, {len(self.columns) - len(wrong)} ok"
+        rows = [
+            ("column", "wanted", "got", "verdict"),
+            *((check.column, check.wanted, check.got, check.verdict) for check in shown),
+        ]
+        if len(rows) > 1:
+            widths = [max(len(row[at]) for row in rows) for at in range(3)]
+            for row in rows:
+                cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
+                yield "  ".join(("", *cells, row[3]))
+
+
+def dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool = True) -> DryRun:
+    """Check a job as far as that goes without writing, and predict on a sample of its input.
+
+    Runs on the driver, once per call. The sample, the first rows of the input, is predicted in a
+    task of Spark as the job would do it, and on the driver; both have to agree.
+
+    Args:
+        spark: A classic or Connect session.
+        config: The job.
+        preflight: Whether to check the workers' packages first.
+
+    Returns:
+        What was found out. Where the columns do not fit, or the sample fails, that is in `problem`.
+
+    Raises:
+        ScorecastError: The job would fail before its columns are looked at.
+    """
+    with described(spark, f"scorecast dry run for {config.output}", "scorecast-dry-run"):
+        return _dry_run(spark, config, preflight=preflight)
+
+
+def _dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool) -> DryRun:
+    output = open_output(config.output)
+    check_mode(output, config.mode, incremental=config.incremental)
+    base = published(output.store, output.layout)
+    model, inputs = find(spark, config)
+    facts = _of_model(model) | {
+        "output": config.output,
+        "mode": f"{config.mode}; the output is {'not there' if base is None else 'there'}",
+    }
+    columns = column_checks(model, inputs.source.df.schema, config.columns)
+    try:
+        fitting = fit(spark, config, model, inputs)
+        prepared = replace(fitting, inputs=inputs.checked(fitting.frame.columns))
+    except InputMismatchError as mismatch:
+        return DryRun(facts=facts, columns=columns, problem=mismatch)
+    choice = choose_engine(spark, config, prepared.inputs, prepared.job)
+    facts |= _of_plan(spark, config, prepared.inputs, choice)
+    handle = model.ship(spark, preflight=preflight)
+    try:
+        sample = predict_in_task(spark, prepared, choice, handle)
+    except Exception as error:
+        failure = classified(error, config)
+        if not isinstance(failure, ScorecastError):
+            raise
+        return DryRun(facts=facts, columns=columns, problem=failure)
+    if sample is None:
+        return DryRun(facts=facts | {"sample": "the input has no rows"}, columns=columns)
+    here = predict_here(prepared, sample)
+    found = first_difference(sample.predictions, here.predictions, config.output_column)
+    facts |= _of_sample(prepared, sample, found, _cores(spark, choice))
+    problem = None if _agrees(found) else _differing(found, sample, here)
+    return DryRun(facts=facts, columns=columns, problem=problem)
+
+
+def column_checks(
+    model: CheckedModel, schema: st.StructType, columns: Sequence[str] | None
+) -> tuple[ColumnCheck, ...]:
+    """Hold the model's inputs against the columns of the data.
+
+    Args:
+        model: The model; one without a signature takes any columns.
+        schema: Columns of the data.
+        columns: Columns to predict on by position; None takes them by name.
+    """
+    specs = model.resolved.info.enforced_signature.inputs
+    if not specs:
+        return ()
+    found = []
+    for position, spec in enumerate(specs):
+        source: str | None = str(spec.name)
+        if columns is not None:
+            source = columns[position] if position < len(columns) else None
+        elif spec.name is None:
+            source = schema.names[position] if position < len(schema.names) else None
+        wanted = f"{spec.type}{'' if spec.required else ', optional'}"
+        name = str(spec.name if spec.name is not None else source or position)
+        if source not in schema.names:
+            found.append(
+                ColumnCheck(name, wanted, "nothing", "missing" if spec.required else "left out")
+            )
+            continue
+        kind = _arrow_or_none(schema[source].dataType, model.time_zone)
+        good = kind is not None and fits(kind, spec.type)
+        got = schema[source].dataType.simpleString() if kind is None else readable(kind)
+        found.append(ColumnCheck(name, wanted, got, _OK if good else "wrong type"))
+    return tuple(found)
+
+
+def _arrow_or_none(kind: st.DataType, zone: str) -> pa.DataType | None:
+    try:
+        return to_arrow(kind, zone)
+    except InputMismatchError:
+        return None
+
+
+def _of_model(model: CheckedModel) -> dict[str, str]:
+    resolved = model.resolved
+    return {
+        "model": str(resolved.info.uri),
+        "resolved": resolved.fetched.resolved_uri,
+        "digest": resolved.digest,
+        "flavor": flavor_of(resolved.info).name,
+        "prediction": model.result_type.simpleString(),
+    }
+
+
+def _of_plan(
+    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice
+) -> dict[str, str]:
+    rows = inputs.total_rows
+    size = sum(file.size for file in inputs.held)
+    units = split_units(inputs.files, inputs.rows, config.units)
+    told = f"{len(inputs.held):,} files, {size / 1e6:,.1f} MB" if inputs.held else "no files"
+    tasks = _tasks(spark, inputs, choice, units)
+    return {
+        "input": f"{told}, {f'{rows:,} rows' if rows is not None else 'rows not known'}",
+        "engine": f"{choice.engine}: {choice.reason}",
+        "plan": f"{len(units)} units{'' if tasks is None else f', {tasks:,} tasks'} on "
+        f"{_cores(spark, choice)} cores",
+    }
+
+
+def _tasks(
+    spark: SparkSession, inputs: Inputs, choice: Choice, units: Sequence[Unit]
+) -> int | None:
+    """Count the tasks of all units, where that can be known before they run."""
+    if (reading := choice.reading) is not None:
+        return sum(
+            len(divide(spans, reading.cores, reading.sizes))
+            for unit in units
+            if (spans := reading.spans(unit.files))
+        )
+    return None if is_connect(spark) else int(inputs.source.df.rdd.getNumPartitions())
+
+
+def _cores(spark: SparkSession, choice: Choice) -> int:
+    return parallelism(spark) if choice.reading is None else choice.reading.cores
+
+
+def _of_sample(
+    prepared: Prepared, sample: Sample, found: Difference | None, cores: int
+) -> dict[str, str]:
+    rows = sample.batch.num_rows
+    nan, infinite = not_finite(sample.predictions)
+    same = "equal" if found is None else f"equal up to {found.size:.0e} of the value (rounding)"
+    if not _agrees(found):
+        same = "NOT equal"
+    facts = {
+        "sample": f"{rows:,} rows; predictions of a worker and of the driver are {same}",
+        "values": f"{sample.predictions.null_count:,} NULL, {nan:,} NaN, {infinite:,} infinite",
+    }
+    total = prepared.inputs.total_rows
+    if total is not None and sample.seconds > 0:
+        seconds = sample.seconds / rows * total / cores
+        facts["expected"] = (
+            f"at most {_duration(seconds)} of prediction on {cores} cores, at the rate of the "
+            "sample; reading and writing come on top"
+        )
+    return facts
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:  # noqa: PLR2004 - a minute and a half reads better in seconds
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
+
+
+def _agrees(found: Difference | None) -> bool:
+    return found is None or (found.size is not None and found.size <= _ROUNDING)
+
+
+def _differing(found: Difference | None, worker: Sample, driver: Sample) -> OutputMismatchError:
+    assert found is not None  # noqa: S101 - the caller has looked
+    differing = [
+        f"{name} {driver.versions[name]} on the driver, {there} on the worker"
+        for name, there in worker.versions.items()
+        if driver.versions[name] != there
+    ]
+    versions = "; ".join(differing) or "the packages have the same versions"
+    by = "" if found.size is None else f", by up to {found.size:.1e} of the value"
+    return OutputMismatchError(
+        f'A worker and the driver predict differently: "{found.place}" in row {found.row} of the '
+        f"sample is the first{by}; {worker.predictions.type} on the worker, "
+        f"{driver.predictions.type} on the driver; {versions}. Give both sides the same packages "
+        "and hardware, or see whether the model draws random numbers."
+    )
