@@ -202,13 +202,15 @@ def _of_plan(
     rows = inputs.total_rows
     size = sum(file.size for file in inputs.held)
     units = split_units(inputs.files, inputs.rows, config.units)
-    told = f"{len(inputs.held):,} files, {size / 1e6:,.1f} MB" if inputs.held else "no files"
+    told = (
+        f"{_count(len(inputs.held), 'file')}, {size / 1e6:,.1f} MB" if inputs.held else "no files"
+    )
     tasks = _tasks(spark, inputs, choice, units)
+    parts = [_count(len(units), "unit"), *([] if tasks is None else [_count(tasks, "task")])]
     return {
         "input": f"{told}, {f'{rows:,} rows' if rows is not None else 'rows not known'}",
         "engine": f"{choice.engine}: {choice.reason}",
-        "plan": f"{len(units)} units{'' if tasks is None else f', {tasks:,} tasks'} on "
-        f"{_cores(spark, choice)} cores",
+        "plan": f"{', '.join(parts)} on {_count(_cores(spark, choice), 'core')}",
     }
 
 
@@ -245,10 +247,14 @@ def _of_sample(
     if total is not None and sample.seconds > 0:
         seconds = sample.seconds / rows * total / cores
         facts["expected"] = (
-            f"at most {_duration(seconds)} of prediction on {cores} cores, at the rate of the "
-            "sample; reading and writing come on top"
+            f"at most {_duration(seconds)} of prediction on {_count(cores, 'core')}, at the rate "
+            "of the sample; reading and writing come on top"
         )
     return facts
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _duration(seconds: float) -> str:
