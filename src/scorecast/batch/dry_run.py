@@ -20,6 +20,7 @@ from scorecast.batch.publish import published
 from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
 from scorecast.errors import InputMismatchError, OutputMismatchError, ScorecastError
 from scorecast.models.load import flavor_of
+from scorecast.progress import duration
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.types import to_arrow
 from scorecast.spark.versions import described, is_connect, parallelism
@@ -247,21 +248,14 @@ def _of_sample(
     if total is not None and sample.seconds > 0:
         seconds = sample.seconds / rows * total / cores
         facts["expected"] = (
-            f"at most {_duration(seconds)} of prediction on {_count(cores, 'core')}, at the rate "
-            "of the sample; reading and writing come on top"
+            f"at most {duration(max(1, seconds))} of prediction on {_count(cores, 'core')}, at "
+            "the rate of the sample; reading and writing come on top"
         )
     return facts
 
 
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:  # noqa: PLR2004 - a minute and a half reads better in seconds
-        return f"{max(1, round(seconds))} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
 
 
 def _agrees(found: Difference | None) -> bool:

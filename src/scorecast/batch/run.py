@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -57,6 +58,7 @@ from scorecast.batch.publish import (
 from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
+from scorecast.progress import Progress, shown, silent
 from scorecast.spark.frame import FramePlan
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.versions import described
@@ -64,9 +66,15 @@ from scorecast.spark.versions import described
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_LOG = logging.getLogger(__name__)
+
 
 def batch_predict(
-    spark: SparkSession, config: BatchPredictConfig, *, preflight: bool = True
+    spark: SparkSession,
+    config: BatchPredictConfig,
+    *,
+    preflight: bool = True,
+    progress: Progress = shown,
 ) -> RunReport:
     """Predict on all rows of the input and publish the predictions, or publish nothing.
 
@@ -77,6 +85,7 @@ def batch_predict(
         spark: A classic or Connect session.
         config: What to do.
         preflight: Whether to check the workers' packages first (one tiny task per session).
+        progress: Shows how many rows are done; by default to who sits at a terminal or notebook.
 
     Returns:
         What was done.
@@ -85,38 +94,53 @@ def batch_predict(
         ScorecastError: Any class of it: the job could not be done and says why; the output is as
             it was before.
     """
-    return run_job(spark, config, preflight=preflight, step=lambda _name: None)
+    return run_job(spark, config, preflight=preflight, progress=progress, step=lambda _name: None)
 
 
 def run_job(
-    spark: SparkSession, config: BatchPredictConfig, *, preflight: bool, step: Step
+    spark: SparkSession,
+    config: BatchPredictConfig,
+    *,
+    preflight: bool,
+    step: Step,
+    progress: Progress = silent,
 ) -> RunReport:
     """Do what `batch_predict` does, telling `step` the name of each step before it is done."""
     run_id = uuid.uuid4().hex
     title = f"scorecast batch-predict to {config.output}"
     with described(spark, f"{title}: check", f"scorecast-{run_id}") as group:
-        label = _Label(run_id, group, title)
-        return _checked(spark, config, label, preflight=preflight, step=step)
+        context = _Context(run_id, group, title, preflight, step, progress)
+        return _checked(spark, config, context)
 
 
 @dataclass(frozen=True, slots=True)
-class _Label:
-    """How a run is called: its id, the group of its jobs in Spark, and its title there."""
+class _Context:
+    """What is known of a run beside its options.
+
+    Attributes:
+        run_id: Its id.
+        group: Group of its jobs in Spark.
+        title: What Spark's UI calls it.
+        preflight: Whether to check the workers' packages first.
+        step: Told the name of each step before it is done.
+        progress: Shows how many rows are done.
+    """
 
     run_id: str
     group: str
     title: str
+    preflight: bool
+    step: Step
+    progress: Progress
 
 
-def _checked(
-    spark: SparkSession, config: BatchPredictConfig, label: _Label, *, preflight: bool, step: Step
-) -> RunReport:
+def _checked(spark: SparkSession, config: BatchPredictConfig, context: _Context) -> RunReport:
     """Check what can be checked before the output is locked, then run."""
     clock = Clock(now(), config.timeout)
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     prepared = prepare(spark, config)
-    with locked(output, label.run_id):
+    with locked(output, context.run_id):
         try:
             run = _Run(
                 spark,
@@ -125,11 +149,9 @@ def _checked(
                 prepared.model,
                 prepared.frame,
                 prepared.job,
-                step,
                 clock,
-                label,
+                context,
                 package_versions(prepared.model),
-                preflight,
             )
             return run.do(prepared.inputs)
         except ConnectionError as error:  # a store that gives no answer says so in its own words
@@ -150,16 +172,14 @@ class _Run:
     model: CheckedModel
     frame: FramePlan
     job: Job
-    step: Step
     clock: Clock
-    label: _Label
+    context: _Context
     packages: Mapping[str, str]
-    preflight: bool
 
     def do(self, inputs: Inputs) -> RunReport:
         """Do the job, with the output locked."""
-        config, output, run_id = self.config, self.output, self.label.run_id
-        self.step("run:recover")
+        config, output, run_id = self.config, self.output, self.context.run_id
+        self.context.step("run:recover")
         if output.directories is not None:
             recover(output.directories, output.layout)
         base = published(output.store, output.layout)
@@ -195,7 +215,7 @@ class _Run:
     def _plan(self, key: str, run_id: str, inputs: Inputs) -> Plan:
         """Take up the plan of a dead run of the same job, or make one."""
         store, layout = self.output.store, self.output.layout
-        self.step("run:plan")
+        self.context.step("run:plan")
         dead = None if self.config.force else plan_of_dead_run(self.output, key, inputs)
         if dead is not None:
             return dead
@@ -220,7 +240,7 @@ class _Run:
             refuse_nan(self.config, nan=sum(record.n_nan for record in records))
             refuse_nothing_read(plan, records)
             self.clock.refuse_late()
-            self.step("run:compare-input")
+            self.context.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
             if output := self.output.directories:
@@ -231,20 +251,25 @@ class _Run:
                     manifest,
                     sources,
                     version,
-                    self.step,
+                    self.context.step,
                     keep_version=self.config.is_repeated,
                 )
             else:
-                publish_pointer(store, layout, manifest, base, self.step)
+                publish_pointer(store, layout, manifest, base, self.context.step)
         except BaseException as error:
             with suppress(Exception):  # the first error counts, and the next run tidies up
                 self._give_up(plan, run_id, error)
+            if isinstance(error, KeyboardInterrupt):
+                raise KeyboardInterrupt(self._interrupted(plan)) from error
             raise
-        self.step("run:clean")
+        self.context.step("run:clean")
         with suppress(OSError):  # it is published; the next run tidies up
             remove_staging(store, layout, plan.run_id)
         self._collect()
-        return self._report(manifest, manifest.run, already=False)
+        report = self._report(manifest, manifest.run, already=False)
+        told = {"run_id": report.run_id, "rows": report.rows_out, "seconds": report.seconds}
+        _LOG.info("published %s", report.output, extra={"context": told})
+        return report
 
     def _collect(self, alive: str | None = None) -> None:
         store, layout = self.output.store, self.output.layout
@@ -260,37 +285,64 @@ class _Run:
         if is_full(error) or not store.children(layout.run(plan.run_id, "commits")):
             abandon(store, layout, plan.run_id)
 
+    def _interrupted(self, plan: Plan) -> str:
+        """Say what an interrupted run leaves, and how it goes on."""
+        kept = len(self.output.store.children(self.output.layout.run(plan.run_id, "commits")))
+        told = "The jobs of Spark were cancelled and nothing was published."
+        if not kept:
+            return f"{told} No unit was complete, so nothing is kept."
+        return (
+            f"{told} {kept} of {len(plan.units)} units are complete and kept beside the output: "
+            "run the same command again to go on with the others."
+        )
+
     def _predict(self, plan: Plan, inputs: Inputs, choice: Choice) -> list[UnitRecord]:
         store, layout, config = self.output.store, self.output.layout, self.config
         done = committed(store, layout, plan.run_id, plan.units)
+        told = {
+            "run_id": plan.run_id,
+            "model": self.model.resolved.fetched.resolved_uri,
+            "digest": self.model.resolved.digest,
+            "engine": choice.engine,
+            "engine_reason": choice.reason,
+            "units": len(plan.units),
+            "resumed_units": len(done),
+            "rows": inputs.total_rows,
+        }
+        _LOG.info("predicting for %s", config.output, extra={"context": told})
         if len(done) == len(plan.units) or inputs.is_empty:
             return done
-        handle = self.model.ship(self.spark, preflight=self.preflight)
+        handle = self.model.ship(self.spark, preflight=self.context.preflight)
         self.clock.lap("ship")
         allowed = allowed_errors(config, inputs.total_rows)
-        work = UnitWork(
-            spark=self.spark,
-            store=store,
-            layout=layout,
-            run_id=plan.run_id,
-            group=self.label.group,
-            title=self.label.title,
-            predict=unit_predictor(
-                config,
-                self.job,
-                inputs,
-                handle,
-                choice,
+        # What a condition leaves out is counted by nobody before it is read.
+        known = None if config.where is not None else inputs.total_rows
+        left = None if known is None else known - sum(record.rows_in for record in done)
+        with self.context.progress("predict", left, "rows") as advance:
+            work = UnitWork(
+                spark=self.spark,
+                store=store,
+                layout=layout,
+                run_id=plan.run_id,
+                group=self.context.group,
+                title=self.context.title,
+                predict=unit_predictor(
+                    config,
+                    self.job,
+                    inputs,
+                    handle,
+                    choice,
+                    allowed=allowed,
+                    notes=store.uri(layout.run(plan.run_id, "stops")),
+                    constants=self._constants(plan),
+                ),
+                filters=config.where is not None,
                 allowed=allowed,
-                notes=store.uri(layout.run(plan.run_id, "stops")),
-                constants=self._constants(plan),
-            ),
-            filters=config.where is not None,
-            allowed=allowed,
-            step=self.step,
-            watch=self.clock.refuse_late,
-        )
-        return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
+                step=self.context.step,
+                watch=self.clock.refuse_late,
+                advance=advance,
+            )
+            return sorted(run_units(work, plan.units, done), key=lambda record: record.unit)
 
     def _constants(self, plan: Plan) -> tuple[pa.Scalar, ...]:
         if not self.config.provenance:

@@ -8,6 +8,7 @@ other attempts left beside them is garbage.
 from __future__ import annotations
 
 import json
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from scorecast.batch.plan import Unit
 from scorecast.batch.publish import Step
 from scorecast.batch.stores.base import Store
 from scorecast.errors import OutputChangedError, OutputError, OutputMismatchError
+from scorecast.progress import Advance
 from scorecast.spark.versions import cancel_tagged, described, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
@@ -34,6 +36,8 @@ from scorecast.worker.task import TaskRecord
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 2
 _SECONDS_BETWEEN_LOOKS = 0.25
@@ -108,6 +112,7 @@ class UnitWork:
         allowed: Rows that may fail, or None.
         step: Told each step.
         watch: Called every moment while units run; ends them by an error.
+        advance: Told every moment how many rows more are done.
     """
 
     spark: SparkSession
@@ -121,6 +126,7 @@ class UnitWork:
     allowed: int | None
     step: Step
     watch: Callable[[], None] = lambda: None
+    advance: Advance = lambda _: None
 
 
 def committed(store: Store, layout: Layout, run_id: str, units: Sequence[Unit]) -> list[UnitRecord]:
@@ -169,6 +175,7 @@ def run_units(
     work.store.make(stops)
     work.store.make(work.layout.run(work.run_id, "data"))
     notes = work.store.uri(stops)
+    told = 0
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scorecast-unit")
     try:
         running = {pool.submit(_do, work, unit, tag) for unit in missing}
@@ -177,6 +184,9 @@ def run_units(
             said = read_notes(notes)
             records.extend(_results(finished, said))
             _refuse(work, records, said)
+            rows = _rows_done(records[len(done) :], said)
+            work.advance(rows - told)
+            told = rows
             if running:
                 work.watch()
     except BaseException:
@@ -201,6 +211,12 @@ def _results(finished: set[Future[UnitRecord]], said: Notes) -> Iterator[UnitRec
         if future.exception() is not None and said.stopped is not None:
             raise said.stopped from future.exception()
         yield future.result()
+
+
+def _rows_done(records: Sequence[UnitRecord], said: Notes) -> int:
+    """Count the rows of complete units, and what tasks of the others have told."""
+    complete = {record.unit: record.rows_in for record in records}
+    return sum({**said.rows, **complete}.values())
 
 
 def _refuse(work: UnitWork, records: Sequence[UnitRecord], said: Notes) -> None:
@@ -249,6 +265,8 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
             )
             raise OutputChangedError(message)
         return _read_record(made)
+    told = {"unit": unit.name, "rows": record.rows_in, "seconds": record.seconds}
+    _LOG.info("unit %s is complete", unit.name, extra={"context": told})
     return record
 
 

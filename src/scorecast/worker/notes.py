@@ -1,7 +1,8 @@
-"""Short notes that tasks leave for the driver while a job runs: why one stopped, how many failed.
+"""Short notes that tasks leave for the driver while a job runs: why one stopped, how far they are.
 
 A task of Spark tells its driver nothing before it ends, and one that raises is tried again. Notes
-are small JSON files in the staging of the run, which the driver looks at while it waits.
+are small JSON files in the staging of the run, which the driver looks at while it waits. How many
+rows are done stands in the name of a note, so that listing them is enough.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from scorecast.worker.storage import filesystem_of, is_local, make_directory
 
 _STOPPED = "stopped"
 _FAILED = "failed"
+_ROWS = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ class Notes:
     Attributes:
         stopped: Error that a task ended with and that trying again would not change, or None.
         failed: Rows that the model failed on, over all tasks.
+        rows: Rows that are done, by the name of the unit.
     """
 
     stopped: ScorecastError | None
     failed: int
+    rows: Mapping[str, int]
 
 
 def note_stop(folder: str, error: PredictionError) -> None:
@@ -45,6 +49,26 @@ def note_stop(folder: str, error: PredictionError) -> None:
 def note_failed(folder: str, partition: int, rows: int) -> None:
     """Tell the driver how many rows of a task failed so far. Runs on a worker."""
     _write(folder, f"{_FAILED}-{partition}.json", {"partition": partition, "rows": rows})
+
+
+def notes_are_cheap(folder: str) -> bool:
+    """Tell whether a note costs next to nothing, as on a local file system."""
+    return is_local(filesystem_of(folder)[0])
+
+
+def note_rows(folder: str, partition: int, rows: int, before: int) -> None:
+    """Tell the driver how many rows of a task are done. Runs on a worker.
+
+    Args:
+        folder: Directory for notes.
+        partition: Number of the task in the unit.
+        rows: Rows that are done.
+        before: What this task has told before; 0 for nothing.
+    """
+    _write(folder, f"{_ROWS}-{partition}-{rows}.json", {})
+    if before:
+        filesystem, path = filesystem_of(folder)
+        filesystem.delete_file(f"{path}/{_ROWS}-{partition}-{before}.json")
 
 
 def notes_folder(folder: str, unit: str, turn: int) -> str:
@@ -59,15 +83,23 @@ def notes_folder(folder: str, unit: str, turn: int) -> str:
 
 
 def read_notes(folder: str) -> Notes:
-    """Read what tasks of all units have said. Runs on the driver, every second or so."""
+    """Read what tasks of all units have said. Runs on the driver, every moment."""
     stopped, failed = None, 0
-    for name, content in _read(folder):
-        if name.startswith(_STOPPED):
+    rows: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    filesystem, _ = filesystem_of(folder)
+    for unit, place in _places(folder):
+        name = place.rpartition("/")[2]
+        if name.startswith(_ROWS):
+            _, partition, done = name.removesuffix(".json").split("-")
+            # A task that is tried again begins at 0, and what it did before is done again.
+            rows[unit][partition] = max(rows[unit][partition], int(done))
+        elif name.startswith(_STOPPED):
+            content = _content(filesystem, place)
             kind = getattr(errors, str(content.get("class")), PredictionError)
             stopped = kind(content["message"])
         elif name.startswith(_FAILED):
-            failed += int(content["rows"])
-    return Notes(stopped, failed)
+            failed += int(_content(filesystem, place)["rows"])
+    return Notes(stopped, failed, {unit: sum(parts.values()) for unit, parts in rows.items()})
 
 
 def _write(folder: str, name: str, content: Mapping[str, Any]) -> None:
@@ -86,7 +118,8 @@ def _write(folder: str, name: str, content: Mapping[str, Any]) -> None:
     filesystem.move(hidden, f"{path}/{name}")
 
 
-def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _places(folder: str) -> Iterator[tuple[str, str]]:
+    """Give unit and path of each note that counts."""
     filesystem, path = filesystem_of(folder)
     turns: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     selector = fs.FileSelector(path, allow_not_found=True, recursive=True)
@@ -94,7 +127,12 @@ def _read(folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
         if info.is_file and not info.base_name.startswith("."):
             unit, turn, _ = info.path.rsplit("/", 3)[1:]
             turns[unit][int(turn)].append(info.path)
-    for by_turn in turns.values():
+    for unit, by_turn in turns.items():
         for place in by_turn[max(by_turn)]:
-            with filesystem.open_input_stream(place) as stream:
-                yield place.rpartition("/")[2], json.loads(stream.read())
+            yield unit, place
+
+
+def _content(filesystem: fs.FileSystem, place: str) -> dict[str, Any]:
+    with filesystem.open_input_stream(place) as stream:
+        content: dict[str, Any] = json.loads(stream.read())
+    return content

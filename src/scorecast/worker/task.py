@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import time
 import uuid
 from collections import deque
@@ -24,7 +25,7 @@ import pyarrow.compute as pc
 from scorecast.errors import BatchTimeoutError, PredictionError, WorkerDiedError
 from scorecast.worker.child import Child
 from scorecast.worker.isolate import Predict, too_many_errors
-from scorecast.worker.notes import note_failed, note_stop
+from scorecast.worker.notes import note_failed, note_rows, note_stop, notes_are_cheap
 from scorecast.worker.parts import PartFile, PartOptions, PartWriter
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan, open_model, predict_batches, predict_once
@@ -139,6 +140,8 @@ class _Task:
     pending: deque[pa.RecordBatch] = field(default_factory=deque)
     tally: Tally = field(default_factory=Tally)
     last_note: float = 0.0
+    last_rows: float = field(default_factory=time.monotonic)
+    told_rows: int = 0
     called: int = 0
     calling: int = 0
 
@@ -157,12 +160,15 @@ class _Task:
                 writer = PartWriter(folder, f"failed-{name}", plan.quarantine, plan.base)
                 bad = stack.enter_context(_closing(writer))
             once = self._counted(self._caller(stack))
+            pause = _SECONDS_BETWEEN_NOTES if notes_are_cheap(plan.notes) else math.inf
             try:
                 for batch, made in predict_batches(self._coming(batches), plan.predict, once):
                     self._write(batch, made, good, bad)
                     self.pending.popleft()
+                    self._note_rows(pause)
             except PredictionError as error:
                 raise self._told(error) from error
+            self._note_rows(0)
             return TaskRecord(
                 partition=self.partition,
                 **asdict(self.tally),
@@ -256,6 +262,16 @@ class _Task:
             self.last_note = time.monotonic()
             with suppress(OSError):  # the driver counts again when the task has ended
                 note_failed(self.plan.notes, self.partition, so_far)
+
+    def _note_rows(self, pause: float) -> None:
+        """Tell the driver how far the task is, unless it was told within so many seconds."""
+        rows, now = self.tally.rows_in, time.monotonic()
+        if rows == self.told_rows or now - self.last_rows < pause:
+            return
+        self.last_rows = now
+        with suppress(OSError):  # it is for a bar of progress alone
+            note_rows(self.plan.notes, self.partition, rows, self.told_rows)
+            self.told_rows = rows
 
     def _told(self, error: PredictionError) -> PredictionError:
         """Say where it happened, and stop the job unless another try may do better."""

@@ -3,12 +3,19 @@
 import pytest
 
 from scorecast.errors import ModelPredictError, PredictionError, TooManyErrorsError
-from scorecast.worker.notes import Notes, note_failed, note_stop, notes_folder, read_notes
+from scorecast.worker.notes import (
+    Notes,
+    note_failed,
+    note_rows,
+    note_stop,
+    notes_folder,
+    read_notes,
+)
 
 
 def test_no_notes(tmp_path):
     """Nothing is said before a task says it, and the directory need not be there."""
-    assert read_notes(str(tmp_path / "stops")) == Notes(None, 0)
+    assert read_notes(str(tmp_path / "stops")) == Notes(None, 0, {})
 
 
 def test_rows_that_failed_are_added_up(tmp_path):
@@ -16,7 +23,20 @@ def test_rows_that_failed_are_added_up(tmp_path):
     folder = str(tmp_path)
     for unit, partition, rows in [("u-0", 0, 2), ("u-0", 0, 5), ("u-0", 1, 1), ("u-1", 0, 10)]:
         note_failed(notes_folder(folder, unit, 0), partition, rows)
-    assert read_notes(folder) == Notes(None, 16)
+    assert read_notes(folder) == Notes(None, 16, {})
+
+
+def test_rows_that_are_done_are_told_by_unit(tmp_path):
+    """A task counts with its last number, and one that is tried again never takes rows back."""
+    folder = str(tmp_path)
+    first, second = (notes_folder(folder, unit, 0) for unit in ("u-0", "u-1"))
+    note_rows(first, 0, 500, 0)
+    note_rows(first, 0, 900, 500)
+    note_rows(first, 1, 70, 0)
+    note_rows(second, 0, 3, 0)
+    note_rows(first, 0, 200, 0)
+    assert read_notes(folder).rows == {"u-0": 970, "u-1": 3}
+    assert len(list((tmp_path / "u-0" / "0").iterdir())) == 3
 
 
 def test_only_the_last_turn_of_a_unit_counts(tmp_path):
