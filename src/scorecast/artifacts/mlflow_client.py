@@ -10,11 +10,13 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.references import LoggedRef, parse_reference
+from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.uri import parse_model_uri, writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
 
@@ -38,21 +40,25 @@ class MlflowClient:
             raise no_server("MLFLOW_TRACKING_URI")
         self._client: Any = mlflow.MlflowClient()
 
-    def model_names(self) -> list[str]:
-        """Give the names of registered models, the first thousand of them."""
-        with _errors("list the registered models"):
-            return [
-                found.name for found in self._client.search_registered_models(max_results=_PAGE)
-            ]
+    def models(self, prefix: str) -> Iterator[RegisteredModel]:
+        """Give the registered models whose names begin with `prefix`, page by page."""
+        # Unity Catalog takes no condition.
+        pages = _pages(self._client.search_registered_models, "list the registered models")
+        return (_model(found) for found in pages if found.name.startswith(prefix))
 
-    def aliases(self, name: str) -> dict[str, str] | None:
-        """Give the aliases of a registered model with their versions; None if there is none."""
+    def model(self, name: str) -> RegisteredModel | None:
+        """Give a registered model; None if there is none of that name."""
         try:
             with _errors(f'look up the model "{name}"'):
-                model = self._client.get_registered_model(name)
+                return _model(self._client.get_registered_model(name))
         except ArtifactNotFoundError:
             return None
-        return {alias: str(version) for alias, version in model.aliases.items()}
+
+    def versions(self, name: str) -> Iterator[ModelVersion]:
+        """Give all versions of a registered model, page by page."""
+        mark = '"' if "'" in name else "'"
+        search = partial(self._client.search_model_versions, f"name={mark}{name}{mark}")
+        return map(_version, _pages(search, f'list the versions of "{name}"'))
 
     def latest(self, name: str, stage: str | None) -> int | None:
         """Give the newest version, of a stage or of all; None if there is none."""
@@ -65,6 +71,11 @@ class MlflowClient:
         except ArtifactNotFoundError:
             return None
         return max((int(each.version) for each in found), default=None)
+
+    def impatient(self, seconds: float) -> MlflowClient:
+        """Give this client: how long MLflow waits is for its own variables to say."""
+        del seconds
+        return self
 
     def fetch(self, uri: str, into: Path) -> Path:
         """Download the files that a URI names into `into`, which does not exist.
@@ -89,6 +100,46 @@ class MlflowClient:
             message = f'The model "{whole}" has no directory "{path}". Check the model URI.'
             raise ArtifactNotFoundError(message)
         return directory
+
+
+def _pages(search: Callable[..., Any], what: str) -> Iterator[Any]:
+    """Give what a search of MLflow finds, asking for a page when it is needed."""
+    token = None
+    while True:
+        with _errors(what):
+            page = search(max_results=_PAGE, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _model(found: Any) -> RegisteredModel:
+    versions = [int(each.version) for each in found.latest_versions or ()]
+    return RegisteredModel(
+        found.name,
+        max(versions, default=None),
+        {alias: str(version) for alias, version in found.aliases.items()},
+        found.description or "",
+        dict(found.tags),
+        moment(found.creation_timestamp),
+        moment(found.last_updated_timestamp),
+    )
+
+
+def _version(found: Any) -> ModelVersion:
+    stage = found.current_stage or ""
+    return ModelVersion(
+        str(found.version),
+        "" if stage == "None" else stage,
+        str(found.status or ""),
+        found.run_id or "",
+        found.source or "",
+        found.description or "",
+        dict(found.tags),
+        moment(found.creation_timestamp),
+        moment(found.last_updated_timestamp),
+    )
 
 
 @contextmanager

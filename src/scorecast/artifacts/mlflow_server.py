@@ -6,15 +6,17 @@ itself where it passes them on (``mlflow-artifacts:``), else from where they are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from scorecast.artifacts.proxied import download_directory
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
+from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.server import NotFoundError, Server, get_json, post_json
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ScorecastError
@@ -22,8 +24,12 @@ from scorecast.errors import ArtifactError, ArtifactNotFoundError, ScorecastErro
 _API = "/api/2.0/mlflow"
 _PROXIED = "mlflow-artifacts"
 _PAGE = 1000
+_LOGGED_PAGE = 100
+_LITERAL = re.compile(r"[A-Za-z0-9 .@+-]+")
 # A version may lead to a logged model, and that to where it is stored.
 _LONGEST_WAY = 5
+
+T = TypeVar("T")
 
 Elsewhere = Callable[[str, Path], Path]
 """Gives a directory with artifacts that are not on the server, by their URI; may write into one."""
@@ -43,22 +49,44 @@ class RestClient:
     registry: Server
     elsewhere: Elsewhere
 
-    def model_names(self) -> list[str]:
-        """Give the names of registered models, the first thousand of them."""
-        path = f"{_API}/registered-models/search"
-        with _understood(self.registry):
-            found = get_json(self.registry, path, {"max_results": _PAGE})
-            return [model["name"] for model in found.get("registered_models", [])]
+    def models(self, prefix: str) -> Iterator[RegisteredModel]:
+        """Give the registered models whose names begin with `prefix`, page by page."""
+        # What LIKE takes as it is; other prefixes are looked for here alone.
+        query = {"filter": f"name LIKE '{prefix}%'"} if _LITERAL.fullmatch(prefix) else {}
+        pages = self._pages("registered-models/search", query, "registered_models", _model)
+        return (model for model in pages if model.name.startswith(prefix))
 
-    def aliases(self, name: str) -> dict[str, str] | None:
-        """Give the aliases of a registered model with their versions; None if there is none."""
+    def model(self, name: str) -> RegisteredModel | None:
+        """Give a registered model; None if there is none of that name."""
         with _understood(self.registry):
             try:
                 found = get_json(self.registry, f"{_API}/registered-models/get", {"name": name})
             except NotFoundError:
                 return None
-            aliases = found["registered_model"].get("aliases", [])
-            return {each["alias"]: str(each["version"]) for each in aliases}
+            return _model(found["registered_model"])
+
+    def versions(self, name: str) -> Iterator[ModelVersion]:
+        """Give all versions of a registered model, page by page."""
+        mark = '"' if "'" in name else "'"
+        query = {"filter": f"name = {mark}{name}{mark}"}
+        return self._pages("model-versions/search", query, "model_versions", _version)
+
+    def _pages(
+        self, call: str, query: Mapping[str, str], key: str, read: Callable[[Mapping[str, Any]], T]
+    ) -> Iterator[T]:
+        """Give what a search of the registry finds, asking for a page when it is needed."""
+        token = ""
+        while True:
+            more = {"page_token": token} if token else {}
+            with _understood(self.registry):
+                page = get_json(
+                    self.registry, f"{_API}/{call}", {**query, "max_results": _PAGE, **more}
+                )
+                found = [read(each) for each in page.get(key, [])]
+                token = page.get("next_page_token", "")
+            yield from found
+            if not token:
+                return
 
     def latest(self, name: str, stage: str | None) -> int | None:
         """Give the newest version, of a stage or of all; None if there is none."""
@@ -71,6 +99,11 @@ class RestClient:
                 return None
             versions = (int(each["version"]) for each in found.get("model_versions", []))
             return max(versions, default=None)
+
+    def impatient(self, seconds: float) -> RestClient:
+        """Give a client that asks once and waits `seconds` for an answer to begin or go on."""
+        hurried = replace(self.registry, retries=0, timeout=min(seconds, self.registry.timeout))
+        return replace(self, registry=hurried)
 
     def fetch(self, uri: str, into: Path) -> Path:
         """Give a directory with the files that a URI names, downloading them into `into`.
@@ -131,7 +164,11 @@ class RestClient:
     def _logged_model(self, experiment: str, reference: RunRef) -> str | None:
         """Give the URI of the model that a run has logged under a name, or None."""
         name, _, path = reference.path.partition("/")
-        body: dict[str, Any] = {"experiment_ids": [experiment], "filter": f"name = '{name}'"}
+        body: dict[str, Any] = {
+            "experiment_ids": [experiment],
+            "filter": f"name = '{name}'",
+            "max_results": _LOGGED_PAGE,
+        }
         try:
             while True:
                 found = post_json(self.tracking, f"{_API}/logged-models/search", body, bare=True)
@@ -173,6 +210,38 @@ def _understood(server: Server) -> Iterator[None]:
             f"({type(error).__name__}). Check MLFLOW_TRACKING_URI."
         )
         raise ArtifactError(message) from None
+
+
+def _model(told: Mapping[str, Any]) -> RegisteredModel:
+    versions = [int(each["version"]) for each in told.get("latest_versions", [])]
+    return RegisteredModel(
+        told["name"],
+        max(versions, default=None),
+        {each["alias"]: str(each["version"]) for each in told.get("aliases", [])},
+        told.get("description", ""),
+        _tags(told),
+        moment(told.get("creation_timestamp")),
+        moment(told.get("last_updated_timestamp")),
+    )
+
+
+def _version(told: Mapping[str, Any]) -> ModelVersion:
+    stage = told.get("current_stage", "")
+    return ModelVersion(
+        str(told["version"]),
+        "" if stage == "None" else stage,
+        told.get("status", ""),
+        told.get("run_id", ""),
+        told.get("source", ""),
+        told.get("description", ""),
+        _tags(told),
+        moment(told.get("creation_timestamp")),
+        moment(told.get("last_updated_timestamp")),
+    )
+
+
+def _tags(told: Mapping[str, Any]) -> dict[str, str]:
+    return {each["key"]: each.get("value", "") for each in told.get("tags", [])}
 
 
 def _sentence(error: NotFoundError) -> str:

@@ -12,41 +12,18 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
-from scorecast.artifacts import local, stores
 from scorecast.artifacts.credentials import no_server
+from scorecast.artifacts.missing import missing
 from scorecast.artifacts.references import RegisteredRef, parse_reference
+from scorecast.artifacts.registered import Client, RegisteredModel, Registration
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
-from scorecast.errors import ArtifactError, ArtifactNotFoundError, ConfigError, did_you_mean
+from scorecast.errors import ArtifactNotFoundError, ConfigError, ModelUriError
 
 CLIENT_VARIABLE = "SCORECAST_MLFLOW_CLIENT"
 _CLIENTS = ("mlflow", "rest")
 _LATEST = "latest"
 _STAGES = ("Production", "Staging", "Archived", "None")
-
-
-class Client(Protocol):
-    """What is asked of a registry and a tracking server. Driver only.
-
-    Every method raises ArtifactError where the server cannot be reached or refuses.
-    """
-
-    def model_names(self) -> list[str]:
-        """Give the names of registered models, for suggestions."""
-        ...
-
-    def aliases(self, name: str) -> dict[str, str] | None:
-        """Give the aliases of a registered model with their versions; None if there is none."""
-        ...
-
-    def latest(self, name: str, stage: str | None) -> int | None:
-        """Give the newest version, of a stage or of all; None if there is none."""
-        ...
-
-    def fetch(self, uri: str, into: Path) -> Path:
-        """Give a directory with the files of a URI without alias, stage or latest."""
-        ...
 
 
 def fetch(uri: ModelUri) -> FetchedModel:
@@ -69,9 +46,55 @@ def fetch(uri: ModelUri) -> FetchedModel:
         directory = client.fetch(text, scratch.path / "model")
     except ArtifactNotFoundError as error:
         if isinstance(reference, RegisteredRef):
-            raise _missing(client, reference, error) from None
+            raise missing(client, reference, error) from None
         raise
     return FetchedModel(directory, text, scratch)
+
+
+def registered_models(prefix: str) -> list[RegisteredModel]:
+    """Give the models of the registry whose names begin with `prefix`, by name. Driver only.
+
+    Raises:
+        ArtifactError: The server cannot be reached or refuses.
+        ConfigError: No server is named, or only MLflow itself can talk to it.
+    """
+    found = client_for(os.environ).models(prefix)
+    return sorted(found, key=lambda model: model.name)
+
+
+def registration(text: str) -> Registration:
+    """Give what the registry says of a model and its versions. Driver only, a few requests.
+
+    Args:
+        text: Its name, for all versions; ``NAME/VERSION``, ``NAME@ALIAS``, ``NAME/STAGE`` or
+            ``NAME/latest`` for one; ``models:/`` may stand before it.
+
+    Raises:
+        ModelUriError: It has none of these forms.
+        ArtifactNotFoundError: The registry has no such model, version or alias.
+        ArtifactError: The server cannot be reached or refuses.
+        ConfigError: No server is named, or only MLflow itself can talk to it.
+    """
+    asked = text.removeprefix("models:/")
+    whole = not set(asked) & {"/", "@"}
+    reference = (
+        RegisteredRef(asked) if whole else parse_reference(parse_model_uri(f"models:/{asked}"))
+    )
+    if not isinstance(reference, RegisteredRef) or reference.path or not reference.name:
+        message = (
+            f'"{text}" names no registered model. Expected "NAME", "NAME/VERSION" or "NAME@ALIAS".'
+        )
+        raise ModelUriError(message)
+    client = client_for(os.environ)
+    model = client.model(reference.name)
+    if model is None:
+        raise missing(client, reference, None)
+    wanted = None if whole else _version(client, reference)
+    versions = [each for each in client.versions(model.name) if wanted in (None, each.version)]
+    if wanted is not None and not versions:
+        raise missing(client, reference, None)
+    newest_first = sorted(versions, key=lambda each: int(each.version), reverse=True)
+    return Registration(model, tuple(newest_first), one=not whole)
 
 
 def client_for(environ: Mapping[str, str]) -> Client:
@@ -96,6 +119,15 @@ def client_for(environ: Mapping[str, str]) -> Client:
         from scorecast.artifacts.mlflow_client import MlflowClient
 
         return MlflowClient()
+    return rest_client(environ)
+
+
+def rest_client(environ: Mapping[str, str]) -> Client:
+    """Give the client that needs no MLflow, whether it is installed or not.
+
+    Raises:
+        ConfigError: No server is named, or only MLflow itself can talk to it.
+    """
     from scorecast.artifacts.mlflow_server import RestClient
     from scorecast.artifacts.server import server_from
 
@@ -122,6 +154,8 @@ def _address(name: str, environ: Mapping[str, str], default: str = "") -> str:
 
 def _elsewhere(uri: str, into: Path) -> Path:
     """Fetch artifacts from where the server says they are stored."""
+    from scorecast.artifacts import local, stores
+
     parsed = parse_model_uri(uri)
     if parsed.scheme in ("", "file"):
         return local.fetch(parsed).directory
@@ -135,14 +169,14 @@ def _version(client: Client, reference: RegisteredRef) -> str:
     if reference.alias is not None:
         if reference.alias.lower() == _LATEST:
             return _newest(client, reference, None)
-        aliases = client.aliases(reference.name)
-        if aliases is None or reference.alias not in aliases:
-            raise _missing(client, reference, None)
-        return aliases[reference.alias]
+        model = client.model(reference.name)
+        if model is None or reference.alias not in model.aliases:
+            raise missing(client, reference, None)
+        return model.aliases[reference.alias]
     stage = reference.stage or ""
     latest = stage.lower() == _LATEST
     if not latest and stage.lower() not in map(str.lower, _STAGES):
-        raise _missing(client, reference, None)
+        raise missing(client, reference, None)
     if not latest:
         warnings.warn(
             f'The model URI "models:/{reference.name}/{stage}" names a stage, which MLflow gives '
@@ -156,52 +190,5 @@ def _version(client: Client, reference: RegisteredRef) -> str:
 def _newest(client: Client, reference: RegisteredRef, stage: str | None) -> str:
     found = client.latest(reference.name, stage)
     if found is None:
-        raise _missing(client, reference, None)
+        raise missing(client, reference, None)
     return str(found)
-
-
-def _missing(
-    client: Client, reference: RegisteredRef, cause: ArtifactNotFoundError | None
-) -> ArtifactNotFoundError:
-    """Say which part of a reference is not there, and what is, as far as the user may know it."""
-    try:
-        return _explained(client, reference, cause)
-    except ArtifactError:
-        message = (
-            f'The registry knows nothing of what is asked for of the model "{reference.name}".'
-        )
-        return cause or ArtifactNotFoundError(f"{message} Check the model URI.")
-
-
-def _explained(
-    client: Client, reference: RegisteredRef, cause: ArtifactNotFoundError | None
-) -> ArtifactNotFoundError:
-    name = reference.name
-    aliases = client.aliases(name)
-    if aliases is None:
-        names = client.model_names()
-        some = f" Registered are {', '.join(names[:9])}." if names else " None is registered."
-        return ArtifactNotFoundError(
-            f'The registry has no model "{name}".{did_you_mean(name, names) or some} Check the '
-            "name, and MLFLOW_TRACKING_URI and MLFLOW_REGISTRY_URI."
-        )
-    if reference.alias is not None and reference.alias not in aliases:
-        known = ", ".join(sorted(aliases)) or "none"
-        return ArtifactNotFoundError(
-            f'The model "{name}" has no alias "{reference.alias}"; its aliases: {known}.'
-            f"{did_you_mean(reference.alias, aliases)}"
-        )
-    newest = client.latest(name, None)
-    if newest is None:
-        return ArtifactNotFoundError(f'The model "{name}" has no versions. Register one.')
-    if reference.version is not None and int(reference.version) > newest:
-        return ArtifactNotFoundError(
-            f'The model "{name}" has no version {reference.version}; its newest is {newest}.'
-        )
-    if reference.stage is not None:
-        return ArtifactNotFoundError(
-            f'The model "{name}" has no version in "{reference.stage}"; its newest version is '
-            f"{newest}, its aliases: {', '.join(sorted(aliases)) or 'none'}. Write "
-            f"models:/{name}/{newest}, models:/{name}/latest or an alias."
-        )
-    return cause or ArtifactNotFoundError(f'The model "{name}" cannot be found as asked.')

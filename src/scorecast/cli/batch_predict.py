@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorecast.cli.exit_codes import OK, SKIPPED
+from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.names import kept_columns, named_texts, named_values, split_names
 from scorecast.cli.options import mode_option, model_digest_option, output_options
 from scorecast.cli.summary_file import STDOUT, summary_file
@@ -38,7 +39,13 @@ Exit codes:
 
 
 @click.command(epilog=_EPILOG)
-@click.option("--model-uri", required=True, metavar="URI", help="Path or URI of the model.")
+@click.option(
+    "--model-uri",
+    type=ModelUriType(),
+    required=True,
+    metavar="URI",
+    help="Path or URI of the model.",
+)
 @model_digest_option
 @click.option(
     "--input",

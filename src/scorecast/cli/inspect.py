@@ -6,6 +6,7 @@ import json
 
 import click
 
+from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.options import model_digest_option
 
 _EPILOG = """
@@ -17,7 +18,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("model_uri")
+@click.argument("model_uri", type=ModelUriType())
 @model_digest_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(model_uri: str, *, model_digest: str | None, as_json: bool) -> None:

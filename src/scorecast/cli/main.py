@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import signal
 import sys
 import threading
@@ -14,13 +15,16 @@ import click
 
 from scorecast import __version__
 from scorecast.cli.exit_codes import exit_code
+from scorecast.cli.shells import COMPLETE_VARIABLE, use_own_bash
 from scorecast.errors import ScorecastError
 
 _COMMANDS = {
     "batch-predict": "batch_predict",
+    "completion": "completion",
     "doctor": "doctor",
     "inspect": "inspect",
     "java-home": "java_home",
+    "models": "models",
     "predict": "predict",
     "verify": "verify",
 }
@@ -64,6 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     for name in _SPARK_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    if COMPLETE_VARIABLE in os.environ:  # a shell asks how its line may go on
+        use_own_bash()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:

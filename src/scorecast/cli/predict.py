@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.options import mode_option, model_digest_option, output_options
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Examples, after `make demo`:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("model_uri")
+@click.argument("model_uri", type=ModelUriType())
 @click.argument("input", type=click.Path(path_type=Path))
 @click.option(
     "-o",
