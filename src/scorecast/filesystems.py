@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import re
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from pyarrow import fs
 
+# Parts of a connection string, and variables that hold them one by one.
+_AZURE_VARIABLES = {
+    "AccountName": ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_ACCOUNT_NAME"),
+    "AccountKey": ("AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY"),
+    "SharedAccessSignature": ("AZURE_STORAGE_SAS_TOKEN",),
+    "BlobEndpoint": ("AZURE_STORAGE_ENDPOINT",),
+}
+
 # Names that Hadoop has for what Arrow calls otherwise.
+AZURE = ("abfs", "abfss")
 _SCHEMES = {"s3a": "s3", "s3n": "s3"}
 
 # All that may stand in a URI; Hadoop takes other characters, such as spaces, as they are.
@@ -28,10 +40,100 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
         pyarrow.ArrowException, OSError, ValueError: It cannot be reached or is not known.
     """
     name = scheme.lower()
+    place = azure_place(rest, os.environ) if name in AZURE else None
+    if place is not None:
+        return _azure(place), f"{place.container}/{unquote(place.path)}".rstrip("/")
     filesystem, path = fs.FileSystem.from_uri(
         f"{_SCHEMES.get(name, name)}:{quote(rest, safe=_LEGAL)}"
     )
     return filesystem, path.rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class AzurePlace:
+    """A path in a container of Azure, and how the environment says to get there.
+
+    Attributes:
+        container: The container.
+        path: The path in it, without slashes around it.
+        account: Name of the storage account.
+        suffix: What the names of its hosts end with, behind ``.blob.`` and ``.dfs.``.
+        endpoint: Address of a server that is named instead, or "".
+        key: Key of the account, or "".
+        sas: Shared access signature, or "".
+    """
+
+    container: str
+    path: str
+    account: str
+    suffix: str
+    endpoint: str = ""
+    key: str = field(default="", repr=False)
+    sas: str = field(default="", repr=False)
+
+
+def azure_place(rest: str, environ: Mapping[str, str]) -> AzurePlace | None:
+    """Read an ``abfs`` URI with the variables that the tools of Azure and adlfs read.
+
+    Args:
+        rest: ``//CONTAINER@ACCOUNT.dfs.core.windows.net/PATH``, or ``//CONTAINER/PATH`` where the
+            environment names the account.
+        environ: ``AZURE_STORAGE_CONNECTION_STRING``, or ``AZURE_STORAGE_ACCOUNT``,
+            ``AZURE_STORAGE_KEY``, ``AZURE_STORAGE_SAS_TOKEN`` and ``AZURE_STORAGE_ENDPOINT``.
+
+    Returns:
+        None where they say nothing of the account of the URI; Arrow then finds credentials itself
+        (a login, a managed identity).
+
+    Raises:
+        ValueError: No account is named.
+    """
+    text = environ.get("AZURE_STORAGE_CONNECTION_STRING", "")
+    told = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    for name, variables in _AZURE_VARIABLES.items():
+        told.setdefault(name, next(filter(None, map(environ.get, variables)), ""))
+    authority, _, path = rest.removeprefix("//").partition("/")
+    container, _, host = authority.rpartition("@") if "@" in authority else (authority, "", "")
+    account, _, domain = host.partition(".")
+    if ":" in container or (account and told["AccountName"] not in {"", account}):
+        return None  # what the environment holds is of another account
+    if not (account or told["AccountName"]):
+        message = (
+            "no storage account is named. Write "
+            "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, or set AZURE_STORAGE_ACCOUNT"
+        )
+        raise ValueError(message)
+    key, sas = told["AccountKey"], told["SharedAccessSignature"].removeprefix("?")
+    endpoint = told["BlobEndpoint"]
+    if account and not (key or sas or endpoint):
+        return None
+    suffix = domain.partition(".")[2] or told.get("EndpointSuffix", "core.windows.net")
+    return AzurePlace(
+        container, path.strip("/"), account or told["AccountName"], suffix, endpoint, key, sas
+    )
+
+
+def _azure(place: AzurePlace) -> fs.FileSystem:
+    """Give the file system of an account."""
+    if not hasattr(fs, "AzureFileSystem"):
+        message = "this pyarrow was built without Azure. Install a newer one from PyPI"
+        raise ValueError(message)
+    server = urlsplit(place.endpoint)
+    blob, dfs = f".blob.{place.suffix}", f".dfs.{place.suffix}"
+    if server.netloc and not server.netloc.startswith(f"{place.account}."):
+        blob = dfs = server.netloc
+    elif server.netloc:
+        blob = f".{server.netloc.partition('.')[2]}"
+        dfs = blob.replace(".blob.", ".dfs.", 1)
+    return fs.AzureFileSystem(
+        place.account,
+        account_key=place.key or None,
+        sas_token=None if place.key else place.sas or None,
+        blob_storage_authority=blob,
+        dfs_storage_authority=dfs,
+        blob_storage_scheme=server.scheme or "https",
+        dfs_storage_scheme=server.scheme or "https",
+    )
 
 
 def without_secrets(text: str) -> str:

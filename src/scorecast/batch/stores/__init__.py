@@ -12,6 +12,7 @@ from importlib import import_module
 from scorecast.batch.overlap import local_path
 from scorecast.batch.stores.base import Store
 from scorecast.errors import OutputError, UnknownNameError
+from scorecast.filesystems import AZURE
 
 # Scheme of a URI -> module of this package, and whether readers go by the newest manifest there.
 _SCHEMES: dict[str, tuple[str, bool]] = {
@@ -56,6 +57,11 @@ def open_store(path: str) -> tuple[Store, str, bool]:
     if name in ("", ".", "..") or parent.endswith(":/"):
         raise _nameless(path)
     module, flat = _SCHEMES[scheme]
+    if scheme in AZURE:
+        from scorecast.batch.stores.renaming import can_rename
+
+        if not can_rename(f"{parent}/{name}"):
+            module, flat = _SCHEMES["az"]
     opened: Callable[[str], Store] = import_module(f"{__name__}.{module}").open_parent
     return opened(f"{parent}/{name}"), name, flat
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from scorecast.batch.stores.base import Entry, NoLocks
 from scorecast.errors import OutputError, one_line
 from scorecast.extras import require
+from scorecast.filesystems import AZURE, azure_place
 
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "wasb": "az", "wasbs": "az"}
 
@@ -133,9 +134,17 @@ def open_parent(uri: str) -> ObjectStore:
     scheme = _SCHEMES.get(parts.scheme.lower(), parts.scheme.lower())
     prefix = parts.path.strip("/")
     # A server on plain HTTP is one of a test or of a private network, named on purpose.
-    plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
-    options = {"client_options": {"allow_http": True}} if plain and scheme == "s3" else {}
+    plain = scheme == "s3" and os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+    options: dict[str, Any] = {}
     try:
+        place = azure_place(f"//{parts.netloc}", os.environ) if scheme in AZURE else None
+        if place is not None:
+            plain = place.endpoint.startswith("http://")
+            told = {"account_name": place.account, "account_key": place.key, "sas_key": place.sas}
+            told["endpoint"] = place.endpoint
+            options["config"] = {name: value for name, value in told.items() if value}
+        if plain:
+            options["client_options"] = {"allow_http": True}
         bucket = obstore_store.from_url(f"{scheme}://{parts.netloc}", **options)
     except Exception as error:  # obstore has a dozen kinds, one for each thing that is not set
         message = (

@@ -157,3 +157,22 @@ def open_parent(uri: str) -> RenamingStore:
     parent = uri.rpartition("/")[0]
     filesystem, root = filesystem_of(parent)
     return RenamingStore(filesystem, root.rstrip("/"), parent)
+
+
+def can_rename(uri: str) -> bool:
+    """Tell whether directories can be renamed where an output is to be.
+
+    Storage accounts of Azure can with a hierarchical namespace, and Arrow refuses without one.
+
+    Raises:
+        OutputError: The file system cannot be reached.
+    """
+    filesystem, root = filesystem_of(uri.rpartition("/")[0])
+    nothing = f"{root.rstrip('/')}/.{uuid.uuid4().hex}"
+    try:
+        filesystem.move(nothing, f"{nothing}.moved")
+    except NotImplementedError:
+        return False
+    except OSError:  # there is nothing to move, or what is wrong is told when it is used
+        pass
+    return True
