@@ -1,11 +1,17 @@
-"""One local session for all tests of this folder; small batches, so that every test has several."""
+"""One local session for all tests of this folder; small batches, so that every test has several.
+
+The modules beside this file are imported by name, whatever pytest's import mode is.
+"""
 
 import fcntl
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pyspark
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="module")

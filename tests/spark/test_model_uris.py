@@ -1,115 +1,46 @@
 """Models of a real MLflow server: the right version, the same files, and errors that help."""
 
-import contextlib
 import gc
-import http.server
 import json
 import logging
 import os
-import socket
+import re
+import shutil
 import subprocess
 import sys
-import threading
-import time
 import traceback
-import urllib.error
-import urllib.request
+import warnings
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow_kit import FILL, Meddler, certificate, free_port, mlflow_server
+from shell_kit import TYPIST, given, with_program
 
 import scorecast
 from scorecast.artifacts import fetch_model
+from scorecast.cli.main import main
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ConfigError, ModelUriError
 from scorecast.packing import tree_digest
-
-FILL = """
-import json, sys
-import mlflow, numpy as np, pandas as pd
-from mlflow import MlflowClient
-from mlflow.models import infer_signature
-from sklearn.linear_model import LinearRegression
-
-folder, plain = sys.argv[1:]
-X = pd.DataFrame({"x": np.arange(20.0)})
-client = MlflowClient()
-runs, ids = [], []
-for factor in (2, 3, 4):
-    model = LinearRegression().fit(X, X["x"] * factor)
-    with mlflow.start_run() as run:
-        logged = mlflow.sklearn.log_model(
-            model, name="model", registered_model_name="churn", serialization_format="cloudpickle",
-            signature=infer_signature(X, X["x"]),
-        )
-        mlflow.log_artifacts(plain, "some/where")
-    runs.append(run.info.run_id)
-    ids.append(logged.model_id)
-client.set_registered_model_alias("churn", "champion", 2)
-client.set_registered_model_alias("churn", "challenger", 3)
-client.transition_model_version_stage("churn", 1, "Production")
-client.create_registered_model("empty")
-uris = {
-    "models:/churn/1": "models:/churn/1",
-    "models:/churn@champion": "models:/churn/2",
-    "models:/churn/Production": "models:/churn/1",
-    "models:/churn/production": "models:/churn/1",
-    "models:/churn/latest": "models:/churn/3",
-    f"models:/{ids[0]}": f"models:/{ids[0]}",
-    f"runs:/{runs[1]}/model": f"runs:/{runs[1]}/model",
-    f"runs:/{runs[1]}/some/where": f"runs:/{runs[1]}/some/where",
-    f"{client.get_run(runs[2]).info.artifact_uri}/some/where": None,
-}
-files = {uri: mlflow.artifacts.download_artifacts(uri) for uri in uris}
-json.dump({"uris": uris, "files": files, "runs": runs}, open(f"{folder}/filled.json", "w"))
-"""
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def until_healthy(url: str, process: subprocess.Popen, log: Path) -> None:
-    """Wait until a server answers."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        assert process.poll() is None, log.read_text()
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{url}/health", timeout=5).close()
-            return
-        process.poll()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.2)
-    raise AssertionError(log.read_text())
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """Run an MLflow server that passes artifacts on, with models in it; give its address."""
+    """Run an MLflow server over TLS, with models in it."""
     folder = tmp_path_factory.mktemp("mlflow")
     plain = scorecast.save_model(lambda data: data["x"] * 5, folder / "plain", signature=SIGNATURE)
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
-    command += ["--port", url.rpartition(":")[2], "--artifacts-destination", folder / "artifacts"]
-    command += ["--backend-store-uri", f"sqlite:///{folder / 'store.db'}"]
-    log = folder / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
-        )
-    try:
-        until_healthy(url, process, log)
+    cert, key = certificate(folder, "server")
+    known, known_key = certificate(folder, "client")
+    both = folder / "both.pem"
+    both.write_bytes(known.read_bytes() + known_key.read_bytes())
+    with mlflow_server(folder, cert, key, known) as url, pytest.MonkeyPatch.context() as patch:
+        # For MLflow in this process and in others, too.
+        patch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(cert))
         environ = {**os.environ, "MLFLOW_TRACKING_URI": url, "PYTHONWARNINGS": "ignore"}
         subprocess.run([sys.executable, "-c", FILL, folder, plain], env=environ, check=True)
-        yield Filled(url, json.loads((folder / "filled.json").read_text()))
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, 15)
-        process.wait()
+        yield Filled(url, cert, both, json.loads((folder / "filled.json").read_text()))
 
 
 SIGNATURE = scorecast.infer_signature(pd.DataFrame({"x": [1.0]}), np.array([1.0]))
@@ -118,8 +49,15 @@ SIGNATURE = scorecast.infer_signature(pd.DataFrame({"x": [1.0]}), np.array([1.0]
 class Filled:
     """The server, and what was put into it."""
 
-    def __init__(self, url: str, told: dict) -> None:
+    def __init__(self, url: str, trusted: Path, client_file: Path, told: dict) -> None:
+        self.trusted, self.client_file = trusted, client_file
         self.url, self.uris, self.files, self.runs = url, told["uris"], told["files"], told["runs"]
+
+    def mlflow(self):
+        """Give MLflow's own client of it."""
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.url)
 
 
 @pytest.fixture(params=["rest", "mlflow"])
@@ -143,62 +81,6 @@ def use(monkeypatch, url: str, client: str = "rest") -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
 
 
-class Meddler(http.server.ThreadingHTTPServer):
-    """Stands before the real server, and does to its answers what networks do.
-
-    Attributes:
-        harm: Called with handler and answer of every request; True when it has answered itself.
-        authorizations: The header of each request.
-    """
-
-    def __init__(self, target: str, harm) -> None:
-        super().__init__(("127.0.0.1", 0), Passing)
-        self.target, self.harm = target, harm
-        self.authorizations: list[str | None] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self):
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.server_close()
-
-
-class Passing(http.server.BaseHTTPRequestHandler):
-    """Passes a request on."""
-
-    def do_GET(self) -> None:
-        """Pass on what has a body or none."""
-        self.server.authorizations.append(self.headers.get("Authorization"))
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0))) or None
-        request = urllib.request.Request(f"{self.server.target}{self.path}", data=body)
-        if body:
-            request.add_header("Content-Type", "application/json")
-        try:
-            with urllib.request.urlopen(request) as found:
-                code, content = found.status, found.read()
-        except urllib.error.HTTPError as error:
-            code, content = error.code, error.read()
-        if not self.server.harm(self, content):
-            self.answer(code, content)
-
-    do_POST = do_GET  # noqa: N815 - the name that http.server calls
-
-    def answer(self, code: int, content: bytes, length: int | None = None, **headers: str) -> None:
-        """Send an answer."""
-        self.send_response(code)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content) if length is None else length))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-
 NUMBERS = range(9)
 
 
@@ -215,9 +97,7 @@ def test_every_uri_gives_the_files_that_mlflow_gives(client, server, number):
 
 def test_an_alias_that_moves_is_seen_by_the_next_call(client, server):
     """Nothing is remembered of what an alias stood for."""
-    from mlflow import MlflowClient
-
-    mlflow = MlflowClient(server.url)
+    mlflow = server.mlflow()
     try:
         for version in (1, 3, 2):
             mlflow.set_registered_model_alias("churn", "moving", version)
@@ -362,7 +242,7 @@ def test_a_busy_server_is_asked_again(server, monkeypatch, caplog):
             return True
         return False
 
-    with Meddler(server.url, harm) as meddler, caplog.at_level(logging.WARNING):
+    with Meddler(server, harm) as meddler, caplog.at_level(logging.WARNING):
         use(monkeypatch, meddler.url)
         fetched = fetch_model("models:/churn/1")
     assert tree_digest(fetched.directory) == tree_digest(Path(server.files["models:/churn/1"]))
@@ -384,7 +264,7 @@ def test_a_download_that_breaks_off(server, monkeypatch, times):
         handler.close_connection = True
         return True
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url)
         if times == 1:
             fetched = fetch_model("models:/churn/1")
@@ -405,7 +285,7 @@ def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, caplog
         handler.answer(code, b'{"message": "not you"}')
         return True
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url, name)
         if name == "rest":
             monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "s3cret")
@@ -443,7 +323,7 @@ def test_credentials_go_to_the_server_and_not_where_it_redirects(
     server, monkeypatch, variables, userinfo, header
 ):
     """Each way to log in is used; another server that is redirected to gets none of it."""
-    with Meddler(server.url, lambda *_: False) as other:
+    with Meddler(server, lambda *_: False) as other:
 
         def harm(handler, content):
             if "/mlflow-artifacts/artifacts/" not in handler.path:
@@ -451,7 +331,7 @@ def test_credentials_go_to_the_server_and_not_where_it_redirects(
             handler.answer(302, b"", Location=f"{other.url}{handler.path}")
             return True
 
-        with Meddler(server.url, harm) as meddler:
+        with Meddler(server, harm) as meddler:
             use(monkeypatch, meddler.url.replace("http://", f"http://{userinfo}"))
             for name, value in variables.items():
                 monkeypatch.setenv(name, value)
@@ -471,7 +351,7 @@ def test_a_listing_that_leads_out_is_refused(server, monkeypatch, name):
         handler.answer(200, json.dumps({"files": files}).encode())
         return True
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url)
         with pytest.raises(ArtifactError, match="leads out of the model"):
             fetch_model("models:/churn/1")
@@ -488,7 +368,7 @@ def test_a_server_that_is_no_mlflow_server(server, monkeypatch, code, body, uri)
         handler.answer(code, body)
         return True
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url)
         with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_URI"):
             fetch_model(uri)
@@ -509,7 +389,7 @@ def test_an_error_ends_a_download_at_once(server, monkeypatch):
             return True
         return False
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url)
         with pytest.raises(ArtifactError, match="403"):
             fetch_model("models:/churn/1")
@@ -569,11 +449,231 @@ def test_variables_that_cannot_be_followed_are_named(name, value, monkeypatch):
         fetch_model("models:/churn/1")
 
 
+def small_pages(monkeypatch) -> None:
+    """Ask for one thing at a time."""
+    for module in ("mlflow_client", "mlflow_server"):
+        monkeypatch.setattr(f"scorecast.artifacts.{module}._PAGE", 1)
+    monkeypatch.setattr("scorecast.artifacts.mlflow_server._LOGGED_PAGE", 1)
+
+
+def test_models_are_listed_to_the_last_page(client, server, monkeypatch, capsys):
+    """All that MLflow knows are there, with newest version and aliases."""
+    small_pages(monkeypatch)
+    assert main(["models", "list", "--json"]) == 0
+    listed = {model["name"]: model for model in json.loads(capsys.readouterr().out)}
+    known = {model.name: model for model in server.mlflow().search_registered_models()}
+    assert list(listed) == sorted(known) == ["churn", "churn-eu", "empty"]
+    for name, model in known.items():
+        assert listed[name]["description"] == (model.description or "")
+        assert listed[name]["tags"] == model.tags
+        assert listed[name]["aliases"] == {key: str(each) for key, each in model.aliases.items()}
+    assert [model["latest"] for model in listed.values()] == [3, None, None]
+
+
+def test_a_model_is_shown_to_its_last_version(client, server, monkeypatch, capsys):
+    """Newest first, each with what MLflow says of it."""
+    small_pages(monkeypatch)
+    assert main(["models", "show", "churn", "--json"]) == 0
+    versions = json.loads(capsys.readouterr().out)["versions"]
+    assert [version["version"] for version in versions] == ["3", "2", "1"]
+    for version in versions:
+        known = server.mlflow().get_model_version("churn", version["version"])
+        assert version["aliases"] == known.aliases
+        assert version["stage"] == known.current_stage.replace("None", "")
+        assert version["tags"] == known.tags
+        for name in ("status", "run_id", "source"):
+            assert version[name] == getattr(known, name)
+        assert version["description"] == (known.description or "")
+        created = datetime.fromisoformat(version["created"]).timestamp()
+        assert created == known.creation_timestamp // 1000
+
+
+@pytest.mark.parametrize("name", ["churn@champion", "churn/2", "models:/churn@champion"])
+def test_one_version_is_shown(client, name, capsys):
+    """By number or alias."""
+    assert main(["models", "show", name, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [each["description"] for each in told["versions"]] == ["the second"]
+
+
+def test_models_are_shown_to_people(rest, server, capsys):
+    """In columns; what somebody wrote into the registry stays in its line."""
+    assert main(["models", "list", "--filter", "churn"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "latest", "aliases"]
+    assert [line[: head.index("aliases")].split() for line in lines] == [
+        ["churn", "3"],
+        ["churn-eu", "-"],
+    ]
+    assert "challenger -> 3, champion -> 2" in lines[0]
+    assert main(["models", "show", "churn-eu"]) == 0
+    assert re.search("^description +of Europe$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["models", "show", "churn@champion"]) == 0
+    assert re.search("^tags +checked=yes$", capsys.readouterr().out, re.MULTILINE)
+    assert main(["models", "list", "--filter", "x"]) == 0
+    assert 'begins with "x"' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("chrun", 'Did you mean "churn"?'),
+        ("churn@champoin", 'Did you mean "champion"?'),
+        ("churn/9", "its newest is 3"),
+    ],
+)
+def test_what_cannot_be_shown_is_told_with_what_can(client, name, words, capsys):
+    """As for a model URI; the exit code is that of models."""
+    assert main(["models", "show", name]) == 4
+    assert words in capsys.readouterr().err
+
+
+def test_a_suggestion_that_fails_keeps_the_error(server, monkeypatch):
+    """Names are asked for once; without them the message says what it said."""
+    asked = []
+
+    def harm(handler, content):
+        if "registered-models/search" not in handler.path:
+            return False
+        asked.append(handler.path)
+        handler.answer(503, b"busy")
+        return True
+
+    with Meddler(server, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        with pytest.raises(ArtifactNotFoundError, match='no model "chrun"'):
+            fetch_model("models:/chrun@champion")
+    assert len(asked) == 1
+
+
+def test_logged_models_are_looked_for_on_all_pages(rest, server, monkeypatch):
+    """The model of a run is found behind those of later runs."""
+    small_pages(monkeypatch)
+    uri = f"runs:/{server.runs[1]}/model"
+    fetched = fetch_model(uri)
+    assert tree_digest(fetched.directory) == tree_digest(Path(server.files[uri]))
+
+
+def test_a_certificate_that_nobody_trusts_is_refused(server, rest, monkeypatch, tmp_path):
+    """At once, with what to set."""
+    other, _ = certificate(tmp_path, "other")
+    for trusted in (str(other), None):
+        if trusted is None:
+            monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
+        else:
+            monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", trusted)
+        with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_SERVER_CERT_PATH") as caught:
+            fetch_model("models:/churn/1")
+        assert "(tried once)" in str(caught.value)
+
+
+def test_certificates_are_not_checked_when_that_is_asked_for(server, client, monkeypatch):
+    """As MLflow has it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    monkeypatch.setenv("MLFLOW_TRACKING_INSECURE_TLS", "true")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+        fetched = fetch_model("models:/churn/1")
+    assert tree_digest(fetched.directory) == tree_digest(Path(server.files["models:/churn/1"]))
+
+
+def test_a_certificate_of_the_client_is_shown(server, rest, monkeypatch, tmp_path):
+    """The server asks for one, and refuses that of a stranger."""
+    monkeypatch.setenv("MLFLOW_TRACKING_CLIENT_CERT_PATH", str(server.client_file))
+    fetch_model("models:/churn/1")
+    cert, key = certificate(tmp_path, "stranger")
+    (tmp_path / "both.pem").write_bytes(cert.read_bytes() + key.read_bytes())
+    monkeypatch.setenv("MLFLOW_TRACKING_CLIENT_CERT_PATH", str(tmp_path / "both.pem"))
+    with pytest.raises(ArtifactError, match="MLFLOW_TRACKING_URI"):
+        fetch_model("models:/churn/1")
+
+
+def test_bash_completes_model_uris(server, run_python, tmp_path):
+    """Names, aliases and versions, where bash takes ":", "=" and "@" for the ends of words."""
+    (tmp_path / "folder").mkdir()
+    every = "\x1b*"  # inserts all that is possible
+    lines = [
+        'bind "set enable-bracketed-paste off"; eval "$(scorecast completion bash)"',
+        f"scorecast inspect models:/ch{every}",
+        f"scorecast inspect models:/churn@{every}",
+        "scorecast inspect models:/churn@cham\t",
+        f"scorecast inspect --json models:/churn/{every}",
+        "scorecast batch-predict --model-uri=models:/churn@cham\t",
+        'scorecast inspect "models:/churn@cham\t',
+        "scorecast models show churn@cham\t",
+        f"scorecast inspect {tmp_path}/fol\t",
+        "exit",
+    ]
+    done = run_python(
+        TYPIST,
+        "bash --norc --noprofile -i",
+        *lines,
+        **with_program(tmp_path),
+        MLFLOW_TRACKING_URI=server.url,
+        INPUTRC="/dev/null",
+    )
+    assert given(done.stdout) == [
+        "[inspect] [models:/churn] [/churn-eu]",
+        "[inspect] [models:/churn@challenger] [@champion]",
+        "[inspect] [models:/churn@champion]",
+        "[inspect] [--json] [models:/churn/3] [/churn/2] [/churn/1] [/churn/latest]",
+        "[batch-predict] [--model-uri=models:/churn@champion]",
+        "[inspect] [models:/churn@champion]",
+        "[models] [show] [churn@champion]",
+        f"[inspect] [{tmp_path}/folder/]",
+    ], done.stdout
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_completes_model_uris(server, run_python, tmp_path):
+    """What is the only possibility is put into the line."""
+    lines = [
+        "autoload -U compinit; compinit -u -D",
+        'eval "$(scorecast completion zsh)"',
+        "scorecast inspect models:/churn@cham\t",
+        "scorecast batch-predict --model-uri models:/churn@cham\t",
+        "exit",
+    ]
+    done = run_python(
+        TYPIST,
+        "zsh -f -i",
+        *lines,
+        **with_program(tmp_path),
+        MLFLOW_TRACKING_URI=server.url,
+    )
+    assert given(done.stdout) == [
+        "[inspect] [models:/churn@champion]",
+        "[batch-predict] [--model-uri] [models:/churn@champion]",
+    ], done.stdout
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_model_uris(server, tmp_path):
+    """Fish lists what is possible when asked for it."""
+    script = (
+        "scorecast completion fish | source; "
+        "for text in models:/ch models:/churn@ models:/churn/; "
+        'complete -C "scorecast inspect $text"; end'
+    )
+    environ = {**os.environ, **with_program(tmp_path), "MLFLOW_TRACKING_URI": server.url}
+    done = subprocess.run(
+        ["fish", "-c", script], env=environ, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert sorted(done.stdout.split()) == [
+        "models:/churn",
+        "models:/churn-eu",
+        "models:/churn/1",
+        "models:/churn/2",
+        "models:/churn/3",
+        "models:/churn/latest",
+        "models:/churn@challenger",
+        "models:/churn@champion",
+    ]
+
+
 def test_a_column_by_alias_stays_with_its_version(spark, rest, server):
     """The version is that of the call, whatever becomes of the alias before the query runs."""
-    from mlflow import MlflowClient
-
-    mlflow = MlflowClient(server.url)
+    mlflow = server.mlflow()
     mlflow.set_registered_model_alias("churn", "column", 2)
     rows = spark.range(4).selectExpr("double(id) AS x")
     before = scorecast.spark_udf(spark, "models:/churn@column", result_type="double")

@@ -9,7 +9,16 @@ import scorecast
 from scorecast.cli.main import group, main
 from scorecast.cli.names import kept_columns, split_names
 
-COMMANDS = ["batch-predict", "doctor", "inspect", "java-home", "predict", "verify"]
+COMMANDS = [
+    "batch-predict",
+    "completion",
+    "doctor",
+    "inspect",
+    "java-home",
+    "models",
+    "predict",
+    "verify",
+]
 
 
 @pytest.mark.parametrize("option", ["-h", "--help"])
