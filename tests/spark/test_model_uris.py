@@ -155,7 +155,7 @@ def test_a_server_that_is_down_is_told(name, monkeypatch):
         ("models:/", "models:/NAME@ALIAS"),
         ("models:/churn@", "models:/NAME@ALIAS"),
         ("runs:/abc", "runs:/RUN_ID/NAME"),
-        ("models://profile@databricks/churn/1", "profile"),
+        ("models://profile@elsewhere/churn/1", "profile"),
         ("models:/churn/1/../../x", r"\.\."),
     ],
 )
@@ -163,6 +163,18 @@ def test_uris_that_cannot_be_read(uri, words):
     """The forms that are known are named; no server is asked."""
     with pytest.raises(ModelUriError, match=words):
         fetch_model(uri)
+
+
+@pytest.mark.parametrize("place", ["nobody@databricks", "nobody@databricks-uc"])
+def test_a_registry_of_databricks_is_for_mlflow_to_ask(place, monkeypatch, tmp_path):
+    """MLflow looks for the profile; without MLflow the message says what to install."""
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none"))
+    use(monkeypatch, "", "mlflow")
+    with pytest.raises(ArtifactError, match="nobody"):
+        fetch_model(f"models://{place}/churn/1")
+    use(monkeypatch, "", "rest")
+    with pytest.raises(ConfigError, match=r"://nobody.*scorecast\[mlflow\]"):
+        fetch_model(f"models://{place}/churn/1")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.artifacts.credentials import no_server
-from scorecast.artifacts.references import LoggedRef, parse_reference
+from scorecast.artifacts.references import LoggedRef, RegisteredRef, parse_reference
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.uri import parse_model_uri, writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
@@ -28,17 +28,20 @@ _STORES = ("mlflow.db", "mlruns")
 class MlflowClient:
     """The registry and the tracking server that MLflow is set to.
 
+    Args:
+        registry: Registry to ask instead, or "".
+
     Raises:
         ConfigError: It is set to none, and there is no store in the working directory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, registry: str = "") -> None:
         import mlflow
 
         is_set: Callable[[], bool] = mlflow.is_tracking_uri_set
-        if not is_set() and not any(Path(name).exists() for name in _STORES):
+        if not registry and not is_set() and not any(Path(name).exists() for name in _STORES):
             raise no_server("MLFLOW_TRACKING_URI")
-        self._client: Any = mlflow.MlflowClient()
+        self._client: Any = mlflow.MlflowClient(registry_uri=registry or None)
 
     def models(self, prefix: str) -> Iterator[RegisteredModel]:
         """Give the registered models whose names begin with `prefix`, page by page."""
@@ -89,12 +92,18 @@ class MlflowClient:
         # MLflow knows no directories inside of a logged model.
         whole, path = uri, ""
         reference = parse_reference(parse_model_uri(uri))
+        options = {}
         if isinstance(reference, LoggedRef):
             whole, path = f"models:/{reference.model_id}", reference.path
+        elif isinstance(reference, RegisteredRef) and reference.registry:
+            whole, path = f"models:/{reference.name}/{reference.version}", reference.path
+            options["registry_uri"] = reference.registry
         with writing(into):
             into.mkdir(mode=0o700, parents=True)
         with _errors(f'download "{uri}"'):
-            found = mlflow.artifacts.download_artifacts(artifact_uri=whole, dst_path=str(into))
+            found = mlflow.artifacts.download_artifacts(
+                artifact_uri=whole, dst_path=str(into), **options
+            )
         directory = Path(found) / path
         if not directory.exists():
             message = f'The model "{whole}" has no directory "{path}". Check the model URI.'

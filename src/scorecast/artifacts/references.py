@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scorecast.artifacts.uri import ModelUri
 from scorecast.errors import ModelUriError
 
 _LOGGED = re.compile(r"m-[0-9a-f]{32}")
+_DATABRICKS = ("databricks", "databricks-uc")
 _FORMS = (
     '"models:/NAME@ALIAS", "models:/NAME/VERSION", "models:/NAME/STAGE", "models:/NAME/latest" or '
     '"models:/m-ID"'
@@ -25,6 +26,8 @@ class RegisteredRef:
         alias: Alias that stands for a version.
         stage: Stage whose newest version is meant; "latest" is the newest of all.
         path: Directory inside of the model, or "".
+        registry: Registry of Databricks that the URI names, as MLflow does
+            (``databricks://PROFILE``), or "" for that of the environment.
     """
 
     name: str
@@ -32,6 +35,7 @@ class RegisteredRef:
     alias: str | None = None
     stage: str | None = None
     path: str = ""
+    registry: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +82,20 @@ def parse_reference(uri: ModelUri) -> Reference:
     """Read what a ``models:``, ``runs:`` or ``mlflow-artifacts:`` URI refers to.
 
     Raises:
-        ModelUriError: It has another form, or names a profile, which only MLflow itself knows.
+        ModelUriError: It has another form, or names a server.
     """
-    if uri.rest.startswith("//"):
-        message = (
-            f'The model URI "{uri}" names a profile or server, expected a path after "'
-            f'{uri.scheme}:/". Name the server with MLFLOW_TRACKING_URI or MLFLOW_REGISTRY_URI.'
-        )
-        raise ModelUriError(message)
-    parts = [part for part in uri.rest.split("/") if part]
+    rest, registry = uri.rest, ""
+    if rest.startswith("//"):
+        authority, _, rest = rest[2:].partition("/")
+        profile, _, host = authority.rpartition("@")
+        if uri.scheme != "models" or host not in _DATABRICKS:
+            message = (
+                f'The model URI "{uri}" names a profile or server, expected a path after "'
+                f'{uri.scheme}:/". Name the server with MLFLOW_TRACKING_URI or MLFLOW_REGISTRY_URI.'
+            )
+            raise ModelUriError(message)
+        registry = f"{host}://{profile}" if profile else host
+    parts = [part for part in rest.split("/") if part]
     if any(part in {".", ".."} for part in parts):
         message = f'The model URI "{uri}" holds "." or "..". Write the path without them.'
         raise ModelUriError(message)
@@ -95,7 +104,10 @@ def parse_reference(uri: ModelUri) -> Reference:
         raise ModelUriError(message)
     if uri.scheme == "mlflow-artifacts":
         return PathRef("/".join(parts))
-    return _run(uri, parts) if uri.scheme == "runs" else _model(uri, parts)
+    if uri.scheme == "runs":
+        return _run(uri, parts)
+    found = _model(uri, parts)
+    return replace(found, registry=registry) if isinstance(found, RegisteredRef) else found
 
 
 def _run(uri: ModelUri, parts: list[str]) -> RunRef:

@@ -37,9 +37,11 @@ def fetch(uri: ModelUri) -> FetchedModel:
     """
     text = f"{uri.scheme}:{uri.rest}"
     reference = parse_reference(uri)
-    client = client_for(os.environ)
+    registry = reference.registry if isinstance(reference, RegisteredRef) else ""
+    client = client_for(os.environ, registry)
     if isinstance(reference, RegisteredRef):
-        text = f"models:/{reference.name}/{_version(client, reference)}"
+        place = "/".join(text.split("/")[:3]) if registry else "models:"
+        text = f"{place}/{reference.name}/{_version(client, reference)}"
         text += f"/{reference.path}" if reference.path else ""
     scratch = Scratch()
     try:
@@ -97,8 +99,12 @@ def registration(text: str) -> Registration:
     return Registration(model, tuple(newest_first), one=not whole)
 
 
-def client_for(environ: Mapping[str, str]) -> Client:
+def client_for(environ: Mapping[str, str], registry: str = "") -> Client:
     """Give the client that talks to the servers which the environment names.
+
+    Args:
+        environ: The environment.
+        registry: Registry that is meant instead, which only MLflow can ask, or "".
 
     Raises:
         ConfigError: No server is named, or only MLflow itself can talk to it.
@@ -118,7 +124,13 @@ def client_for(environ: Mapping[str, str]) -> Client:
             raise ConfigError(message)
         from scorecast.artifacts.mlflow_client import MlflowClient
 
-        return MlflowClient()
+        return MlflowClient(registry)
+    if registry:
+        message = (
+            f'Only MLflow itself can ask the registry "{registry}" that the model URI names. '
+            'Install it: pip install "scorecast[mlflow]"'
+        )
+        raise ConfigError(message)
     return rest_client(environ)
 
 
