@@ -3,6 +3,7 @@
 import contextlib
 import datetime as dt
 import http.server
+import importlib
 import ipaddress
 import os
 import signal
@@ -14,50 +15,61 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import warnings
 from pathlib import Path
 
-FILL = """
-import json, sys
-import mlflow, numpy as np, pandas as pd
-from mlflow import MlflowClient
-from mlflow.models import infer_signature
-from sklearn.linear_model import LinearRegression
+import numpy as np
+import pandas as pd
 
-folder, plain = sys.argv[1:]
-X = pd.DataFrame({"x": np.arange(20.0)})
-client = MlflowClient()
-runs, ids = [], []
-for factor in (2, 3, 4):
-    model = LinearRegression().fit(X, X["x"] * factor)
-    with mlflow.start_run() as run:
-        logged = mlflow.sklearn.log_model(
-            model, name="model", registered_model_name="churn", serialization_format="cloudpickle",
-            signature=infer_signature(X, X["x"]), pip_requirements=["scikit-learn"],
-        )
-        mlflow.log_artifacts(plain, "some/where")
-    runs.append(run.info.run_id)
-    ids.append(logged.model_id)
-client.set_registered_model_alias("churn", "champion", 2)
-client.set_registered_model_alias("churn", "challenger", 3)
-client.transition_model_version_stage("churn", 1, "Production")
-client.create_registered_model("empty")
-client.create_registered_model("churn-eu", tags={"team": "risk"}, description="of\\nEurope")
-client.update_model_version("churn", 2, "the second")
-client.set_model_version_tag("churn", 2, "checked", "yes")
-uris = {
-    "models:/churn/1": "models:/churn/1",
-    "models:/churn@champion": "models:/churn/2",
-    "models:/churn/Production": "models:/churn/1",
-    "models:/churn/production": "models:/churn/1",
-    "models:/churn/latest": "models:/churn/3",
-    f"models:/{ids[0]}": f"models:/{ids[0]}",
-    f"runs:/{runs[1]}/model": f"runs:/{runs[1]}/model",
-    f"runs:/{runs[1]}/some/where": f"runs:/{runs[1]}/some/where",
-    f"{client.get_run(runs[2]).info.artifact_uri}/some/where": None,
-}
-files = {uri: mlflow.artifacts.download_artifacts(uri) for uri in uris}
-json.dump({"uris": uris, "files": files, "runs": runs}, open(f"{folder}/filled.json", "w"))
-"""
+
+def fill(plain: Path) -> dict:
+    """Put models into the server that the environment names; give their URIs, files and runs.
+
+    Args:
+        plain: A model that was saved without MLflow.
+    """
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.models import infer_signature
+    from sklearn.linear_model import LinearRegression
+
+    X = pd.DataFrame({"x": np.arange(20.0)})
+    client = MlflowClient()
+    runs, ids = [], []
+    for factor in (2, 3, 4):
+        model = LinearRegression().fit(X, X["x"] * factor)
+        with mlflow.start_run() as run:
+            logged = mlflow.sklearn.log_model(
+                model,
+                name="model",
+                registered_model_name="churn",
+                serialization_format="cloudpickle",
+                signature=infer_signature(X, X["x"]),
+                pip_requirements=["scikit-learn"],
+            )
+            mlflow.log_artifacts(plain, "some/where")
+        runs.append(run.info.run_id)
+        ids.append(logged.model_id)
+    client.set_registered_model_alias("churn", "champion", 2)
+    client.set_registered_model_alias("churn", "challenger", 3)
+    client.transition_model_version_stage("churn", 1, "Production")
+    client.create_registered_model("empty")
+    client.create_registered_model("churn-eu", tags={"team": "risk"}, description="of\nEurope")
+    client.update_model_version("churn", 2, "the second")
+    client.set_model_version_tag("churn", 2, "checked", "yes")
+    uris = {
+        "models:/churn/1": "models:/churn/1",
+        "models:/churn@champion": "models:/churn/2",
+        "models:/churn/Production": "models:/churn/1",
+        "models:/churn/production": "models:/churn/1",
+        "models:/churn/latest": "models:/churn/3",
+        f"models:/{ids[0]}": f"models:/{ids[0]}",
+        f"runs:/{runs[1]}/model": f"runs:/{runs[1]}/model",
+        f"runs:/{runs[1]}/some/where": f"runs:/{runs[1]}/some/where",
+        f"{client.get_run(runs[2]).info.artifact_uri}/some/where": None,
+    }
+    files = {uri: mlflow.artifacts.download_artifacts(uri) for uri in uris}
+    return {"uris": uris, "files": files, "runs": runs}
 
 
 def free_port() -> int:
@@ -133,6 +145,9 @@ def mlflow_server(folder: Path, cert: Path, key: Path, client: Path):
             command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True
         )
     try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            importlib.import_module("mlflow.sklearn")  # takes about as long as the server
         until_healthy(url, process, log, cert)
         yield url
     finally:

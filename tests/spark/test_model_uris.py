@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import traceback
 import warnings
 from datetime import datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow_kit import FILL, Meddler, certificate, free_port, mlflow_server
+from mlflow_kit import Meddler, certificate, fill, free_port, mlflow_server
 from shell_kit import TYPIST, given, with_program
 
 import scorecast
@@ -38,9 +37,11 @@ def server(tmp_path_factory):
     with mlflow_server(folder, cert, key, known) as url, pytest.MonkeyPatch.context() as patch:
         # For MLflow in this process and in others, too.
         patch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(cert))
-        environ = {**os.environ, "MLFLOW_TRACKING_URI": url, "PYTHONWARNINGS": "ignore"}
-        subprocess.run([sys.executable, "-c", FILL, folder, plain], env=environ, check=True)
-        yield Filled(url, cert, both, json.loads((folder / "filled.json").read_text()))
+        with pytest.MonkeyPatch.context() as named, warnings.catch_warnings():
+            named.setenv("MLFLOW_TRACKING_URI", url)
+            warnings.simplefilter("ignore")
+            filled = fill(plain)
+        yield Filled(url, cert, both, filled)
 
 
 SIGNATURE = scorecast.infer_signature(pd.DataFrame({"x": [1.0]}), np.array([1.0]))
@@ -193,33 +194,27 @@ def test_an_address_that_only_mlflow_can_use(address, words, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["rest", "mlflow"])
-def test_without_a_server_none_is_made_up(name, run_python, tmp_path):
+def test_without_a_server_none_is_made_up(name, monkeypatch, tmp_path):
     """Nobody asks a store that MLflow would make in the working directory."""
-    code = "import scorecast; scorecast.inspect_model('models:/churn/1')"
-    code = f"import os; os.chdir({str(tmp_path)!r}); {code}"
-    done = run_python(code, SCORECAST_MLFLOW_CLIENT=name, MLFLOW_TRACKING_URI="")
-    assert "MLFLOW_TRACKING_URI is not set" in done.stderr
+    use(monkeypatch, "", name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="MLFLOW_TRACKING_URI is not set"):
+        fetch_model("models:/churn/1")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_in_files_needs_mlflow_and_no_server(server, run_python, tmp_path):
+def test_a_store_in_files_needs_mlflow_and_no_server(monkeypatch, tmp_path):
     """Whatever MLflow is set to works through it, as a database of runs and models."""
-    store = f"sqlite:///{tmp_path / 'store.db'}"
-    fill = (
-        FILL.partition("client = MlflowClient()")[0]
-        + """
-mlflow.set_experiment(experiment_id=MlflowClient().create_experiment("here", folder))
-logged = mlflow.sklearn.log_model(
-    LinearRegression().fit(X, X["x"] * 7), name="model", registered_model_name="seven",
-    serialization_format="cloudpickle",
-)
-import scorecast
-print(scorecast.load_model("models:/seven/latest").predict(pd.DataFrame({"x": [2.0]})))
-"""
-    )
-    done = run_python(fill, str(tmp_path / "a"), "-", MLFLOW_TRACKING_URI=store)
-    assert done.returncode == 0, done.stderr
-    assert "[14.]" in done.stdout
+    from mlflow import MlflowClient
+
+    monkeypatch.chdir(tmp_path)
+    use(monkeypatch, f"sqlite:///{tmp_path / 'store.db'}", "mlflow")
+    model = scorecast.save_model(lambda data: data["x"] * 7, tmp_path / "m", signature=SIGNATURE)
+    mlflow = MlflowClient()
+    mlflow.create_registered_model("seven")
+    mlflow.create_model_version("seven", str(model))
+    loaded = scorecast.load_model("models:/seven/latest")
+    assert np.asarray(loaded.predict(pd.DataFrame({"x": [2.0]}))).tolist() == [14.0]
 
 
 def test_mlflow_is_not_imported_for_rest(server, run_python):
