@@ -170,12 +170,14 @@ def test_uris_that_cannot_be_read(uri, words):
 def test_a_registry_of_databricks_is_for_mlflow_to_ask(place, monkeypatch, tmp_path):
     """MLflow looks for the profile; without MLflow the message says what to install."""
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path)
     use(monkeypatch, "", "mlflow")
     with pytest.raises(ArtifactError, match="nobody"):
         fetch_model(f"models://{place}/churn/1")
     use(monkeypatch, "", "rest")
     with pytest.raises(ConfigError, match=r"://nobody.*scorecast\[mlflow\]"):
         fetch_model(f"models://{place}/churn/1")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

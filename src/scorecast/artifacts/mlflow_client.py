@@ -41,7 +41,9 @@ class MlflowClient:
         is_set: Callable[[], bool] = mlflow.is_tracking_uri_set
         if not registry and not is_set() and not any(Path(name).exists() for name in _STORES):
             raise no_server("MLFLOW_TRACKING_URI")
-        self._client: Any = mlflow.MlflowClient(registry_uri=registry or None)
+        # Else MLflow would make one, as above.
+        self._tracking = None if is_set() else registry.replace("-uc", "", 1) or None
+        self._client: Any = mlflow.MlflowClient(self._tracking, registry or None)
 
     def models(self, prefix: str) -> Iterator[RegisteredModel]:
         """Give the registered models whose names begin with `prefix`, page by page."""
@@ -92,12 +94,12 @@ class MlflowClient:
         # MLflow knows no directories inside of a logged model.
         whole, path = uri, ""
         reference = parse_reference(parse_model_uri(uri))
-        options = {}
+        options: dict[str, str | None] = {}
         if isinstance(reference, LoggedRef):
             whole, path = f"models:/{reference.model_id}", reference.path
         elif isinstance(reference, RegisteredRef) and reference.registry:
             whole, path = f"models:/{reference.name}/{reference.version}", reference.path
-            options["registry_uri"] = reference.registry
+            options = {"registry_uri": reference.registry, "tracking_uri": self._tracking}
         with writing(into):
             into.mkdir(mode=0o700, parents=True)
         with _errors(f'download "{uri}"'):
