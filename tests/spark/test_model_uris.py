@@ -205,6 +205,7 @@ def test_without_a_server_none_is_made_up(name, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore")  # of MLflow about its own database
 def test_a_store_in_files_needs_mlflow_and_no_server(monkeypatch, tmp_path):
     """Whatever MLflow is set to works through it, as a database of runs and models."""
     from mlflow import MlflowClient
