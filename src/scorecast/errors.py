@@ -41,8 +41,9 @@ One tree, so that ``except ScorecastError`` catches all of it::
         └── WorkerEnvironmentError
 
 Messages say what failed, the value, what was expected and what to do. They contain no values of the
-user's rows, except where a model put them into the text of its own error. Every class is built from
-one message string, so all of them survive pickling between a Python worker and the driver.
+user's rows, except where a model put them into the text of its own error, and no secrets, see
+`redaction`. Every class is built from one message string, so all of them survive pickling between a
+Python worker and the driver.
 """
 
 from __future__ import annotations
@@ -50,9 +51,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from scorecast.redaction import redacted
+
 
 class ScorecastError(Exception):
-    """Base of every error that scorecast raises on purpose."""
+    """Base of every error that scorecast raises on purpose; no secret comes into its text."""
+
+    def __init__(self, *texts: object) -> None:
+        super().__init__(*(redacted(text) if isinstance(text, str) else text for text in texts))
 
 
 class ConfigError(ScorecastError, ValueError):
@@ -225,9 +231,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """Give the text of a foreign error as one line of at most 500 characters.
+    """Give the text of a foreign error as one line of at most 500 characters, without secrets.
 
     Messages of ours hold no blank line, which is how the driver finds their end in the text of a
     worker's traceback.
     """
-    return " ".join(str(error).split())[:500] or "no message"
+    # Before it is cut: half a secret has no form any more.
+    return redacted(" ".join(str(error).split()))[:500] or "no message"

@@ -134,8 +134,3 @@ def _azure(place: AzurePlace) -> fs.FileSystem:
         blob_storage_scheme=server.scheme or "https",
         dfs_storage_scheme=server.scheme or "https",
     )
-
-
-def without_secrets(text: str) -> str:
-    """Give a URI, or text with URIs in it, without passwords and keys."""
-    return re.sub(r"\?\S*", "", re.sub(r"(?<=//)[^/@\s]*:[^/@\s]*@", "", text))

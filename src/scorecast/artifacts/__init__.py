@@ -12,6 +12,7 @@ from typing import cast
 
 from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
 from scorecast.errors import ModelUriError, did_you_mean
+from scorecast.redaction import secrets_hidden
 
 # Scheme -> file in this folder; the empty scheme is a plain path.
 _FETCHERS = {
@@ -32,6 +33,7 @@ _FETCHERS = {
 }
 
 
+@secrets_hidden()
 def fetch_model(uri: str | Path) -> FetchedModel:
     """Bring the model that `uri` names to a local directory. Runs on the driver, once per call.
 

@@ -6,7 +6,6 @@ only, and is imported here alone.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, parse_reference
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.uri import parse_model_uri, writing
-from scorecast.errors import ArtifactError, ArtifactNotFoundError
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
 
 _PAGE = 1000
 # What MLflow would make in the working directory for the lack of a server.
@@ -161,7 +160,7 @@ def _errors(what: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        text = _shown(error)
+        text = one_line(error)
         kind = ArtifactError
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}:
             kind = ArtifactNotFoundError
@@ -172,11 +171,6 @@ def _errors(what: str) -> Iterator[None]:
         # Without the cause, whose text may hold the password of an address.
         raise kind(message) from None
     except Exception as error:  # noqa: BLE001 - what its stores and plugins raise
-        text = f"{type(error).__name__}: {_shown(error)}"
+        text = f"{type(error).__name__}: {one_line(error)}"
         message = f"MLflow cannot {what}: {text}. Check the URI and MLFLOW_TRACKING_URI."
         raise ArtifactError(message) from None
-
-
-def _shown(error: Exception) -> str:
-    """Give the text of an error in one line, without users and passwords of addresses."""
-    return re.sub(r"//[^\s/]*@", "//***@", " ".join(str(error).split()))[:500]

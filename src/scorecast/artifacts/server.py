@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 from scorecast.artifacts.credentials import authorization, tls_context
 from scorecast.artifacts.uri import writing
 from scorecast.errors import ArtifactError, ConfigError
+from scorecast.redaction import redacted
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 20
@@ -264,7 +265,11 @@ def _with_retries(server: Server, what: str, attempt: Callable[[], T]) -> T:
                 raise _unreachable(server, what, reason, number + 1) from None
             pause = _pause(server, number, None)
         _LOG.warning(
-            "Cannot %s of %s: %s. Trying again in %.0f s.", what, server.url, reason, pause
+            "Cannot %s of %s: %s. Trying again in %.0f s.",
+            what,
+            server.url,
+            redacted(reason),
+            pause,
         )
         time.sleep(pause)
     raise AssertionError

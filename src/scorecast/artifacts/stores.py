@@ -16,7 +16,7 @@ from pyarrow import fs
 from scorecast.artifacts.parallel import for_each
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError, one_line
-from scorecast.filesystems import filesystem_at, without_secrets
+from scorecast.filesystems import filesystem_at
 
 _AT_ONCE = 8
 _CHUNK = 1 << 20
@@ -96,7 +96,7 @@ def _files(filesystem: fs.FileSystem, root: str) -> list[tuple[str, int]]:
 
 def _unreadable(uri: ModelUri, error: Exception) -> ArtifactError:
     return ArtifactError(
-        f'Cannot read the model at "{uri}": {without_secrets(one_line(error)).rstrip(".")}. Check '
+        f'Cannot read the model at "{uri}": {one_line(error).rstrip(".")}. Check '
         "the URI, the credentials in the environment and the address of the store (for S3 "
         "AWS_ENDPOINT_URL); for hdfs the libraries of Hadoop (ARROW_LIBHDFS_DIR, CLASSPATH)."
     )

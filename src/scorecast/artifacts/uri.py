@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorecast.errors import ArtifactError, ModelUriError
+from scorecast.redaction import redacted
 
 # RFC 3986, section 3.1; one letter alone is a drive of Windows, not a scheme.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
@@ -37,12 +38,12 @@ class ModelUri:
 
     def __str__(self) -> str:
         if not self.scheme:
-            return self.rest
+            return redacted(self.rest)
         # Queries and fragments hold tokens.
         rest = re.split("[?#]", self.rest, maxsplit=1)[0]
         if self.scheme not in _CONTAINERS or self.has_password:
             rest = _USER_INFO.sub("//***@", rest)
-        return f"{self.scheme}:{rest}"
+        return redacted(f"{self.scheme}:{rest}")
 
     @property
     def has_password(self) -> bool:

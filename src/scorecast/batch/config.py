@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
+from scorecast.redaction import STARS, redacted, redacted_values
 from scorecast.worker.options import PredictOptions
 
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
@@ -49,7 +50,6 @@ _NOT_IN_KEY = {
     "keep_replaced",
     "engine",
 }
-_SECRET = ("password", "secret", "token", "credential", "key", "url")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,10 +189,11 @@ class BatchPredictConfig:
 
     def shown_options(self) -> dict[str, Any]:
         """Give all options as they may be shown: values that may be secret are not in it."""
-        shown = self._values()
+        values = self._values()
+        shown: dict[str, Any] = redacted_values(values)
+        # A query may be secret whatever it looks like, and so may all that only the model knows.
         shown["model_uri"] = str(parse_model_uri(self.model_uri))
-        for name in ("input_options", "model_config", "extra_env"):
-            shown[name] = _hidden(shown[name], always=name == "extra_env")
+        shown["extra_env"] = dict.fromkeys(self.extra_env, STARS)
         return shown
 
     def _values(self) -> dict[str, Any]:
@@ -266,6 +267,13 @@ class BatchPredictConfig:
             )
         if self.incremental and self.mode not in ("error", "append"):
             problems.append(f'incremental adds to the output, which mode "{self.mode}" does not')
+        problems += [
+            f'{name} is "{path}", which holds a password or key that logs and pages of Spark would '
+            "show; give credentials by the environment or the configuration of Spark"
+            for name, paths in (("input", self.inputs), ("output", (self.output,)))
+            for path in paths
+            if _holds_secret(path)
+        ]
         given = [path.rstrip("/") for path in self.inputs]
         problems += [
             f'input names "{path}" {given.count(path)} times; its rows would be read as often'
@@ -277,11 +285,5 @@ class BatchPredictConfig:
         return problems
 
 
-def _hidden(values: Mapping[str, Any] | None, *, always: bool) -> dict[str, Any] | None:
-    """Replace values that may be secret by stars."""
-    if values is None:
-        return None
-    return {
-        name: "***" if always or any(word in name.casefold() for word in _SECRET) else value
-        for name, value in values.items()
-    }
+def _holds_secret(path: str) -> bool:
+    return "//" in path and redacted(path) != path

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scorecast import __version__
 from scorecast.models.load import flavor_of
 from scorecast.models.signature_json import dump_signature
+from scorecast.redaction import redacted_values
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.versions import is_connect
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _PACKAGES = ("pyspark", "pyarrow", "pandas", "numpy", "mlflow", "mlflow-skinny")
-# As Spark's own spark.redaction.regex, and a little more.
-_SECRET = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
 _SHOWN = re.compile(
     r"spark\.(master|app\.id|submit\.deployMode|executor\.(cores|instances|memory|memoryOverhead)"
     r"|driver\.memory|task\.(cpus|maxFailures)|speculation|default\.parallelism"
@@ -56,10 +55,8 @@ def spark_settings(spark: SparkSession) -> dict[str, str]:
         given = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         given["spark.sql.session.timeZone"] = str(spark.conf.get("spark.sql.session.timeZone"))
     settings |= {name: value for name, value in given.items() if _SHOWN.match(name)}
-    return {
-        name: "***" if _SECRET.search(name) or _SECRET.search(value) else value
-        for name, value in sorted(settings.items())
-    }
+    shown: dict[str, str] = redacted_values(dict(sorted(settings.items())))
+    return shown
 
 
 def rules_of_values(spark: SparkSession) -> dict[str, str]:
@@ -81,12 +78,12 @@ def model_record(model: CheckedModel) -> dict[str, Any]:
     info = model.resolved.info
     signature = info.signature
     return {
-        "uri": info.uri,
-        "resolved_uri": model.resolved.fetched.resolved_uri,
+        "uri": redacted_values(info.uri),
+        "resolved_uri": redacted_values(model.resolved.fetched.resolved_uri),
         "digest": model.resolved.digest,
         "flavor": flavor_of(info).name,
-        "run_id": info.run_id,
-        "model_id": info.model_id,
+        "run_id": redacted_values(info.run_id),
+        "model_id": redacted_values(info.model_id),
         "signature": None if signature is None else dump_signature(signature),
         "result_type": model.result_type.simpleString(),
     }

@@ -59,6 +59,7 @@ from scorecast.batch.report import RunReport
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
 from scorecast.progress import Progress, shown, silent
+from scorecast.redaction import secrets_hidden
 from scorecast.spark.frame import FramePlan
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.versions import described
@@ -97,6 +98,7 @@ def batch_predict(
     return run_job(spark, config, preflight=preflight, progress=progress, step=lambda _name: None)
 
 
+@secrets_hidden()
 def run_job(
     spark: SparkSession,
     config: BatchPredictConfig,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from scorecast import __version__
 from scorecast.cli.exit_codes import exit_code
 from scorecast.cli.shells import COMPLETE_VARIABLE, use_own_bash
 from scorecast.errors import ScorecastError
+from scorecast.redaction import redacted, secrets_hidden
 
 _COMMANDS = {
     "batch-predict": "batch_predict",
@@ -73,16 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
     try:
-        result = group.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="scorecast",
-            standalone_mode=False,
-        )
+        with secrets_hidden():
+            result = group.main(
+                args=None if arguments is None else list(arguments),
+                prog_name="scorecast",
+                standalone_mode=False,
+            )
     except ScorecastError as error:
         click.echo(f"Error: {error}", err=True)
         return exit_code(error)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(file=told)
+        click.echo(redacted(told.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.Abort:
         click.echo("Interrupted.", err=True)

@@ -23,6 +23,7 @@ from scorecast.models.mlmodel import mlmodel_file, read_model_info
 from scorecast.models.params import complete_params
 from scorecast.models.signature import Signature
 from scorecast.packing import copy_files, tree_digest
+from scorecast.redaction import secrets_hidden
 from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
 from scorecast.worker.inputs import to_model_input
@@ -54,6 +55,7 @@ class ResolvedModel:
         return ModelHandle(self.digest, self.info, source, dict(model_config or {}))
 
 
+@secrets_hidden()
 def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> ResolvedModel:
     """Bring a model here and read what it declares. Runs on the driver; runs no model code.
 

@@ -15,6 +15,7 @@ from scorecast.errors import InputMismatchError, ShippingError
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
+from scorecast.redaction import secrets_hidden
 from scorecast.worker.cache import MODELS
 from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.garbage import frozen_afterwards
@@ -120,6 +121,7 @@ class ModelHandle:
         digests = (f"+{name}:{_digest(values)}" for name, values in parts.items() if values)
         return "".join((self.digest, *digests))
 
+    @secrets_hidden()
     def open(self, extra_env: Mapping[str, str] | None = None) -> Predictor:
         """Give the loaded model of this process, loading it if it is not there.
 

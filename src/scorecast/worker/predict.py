@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from scorecast.errors import ModelPredictError, ScorecastError, one_line
 from scorecast.models.flavors.base import Predictor
+from scorecast.redaction import secrets_hidden
 from scorecast.worker.environment import environment
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.input_plan import InputPlan
@@ -178,6 +179,7 @@ def _predict(predictor: Predictor, batch: pa.RecordBatch, plan: PredictPlan) -> 
     return nan_as_null(made) if plan.options.nan_as_null else made
 
 
+@secrets_hidden()
 def call_model(
     predictor: Predictor, data: ModelInput | Any, params: Mapping[str, Any] | None, *, rows: int
 ) -> Any:

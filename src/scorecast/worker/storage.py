@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from scorecast.errors import OutputError, OutputFullError, one_line
-from scorecast.filesystems import filesystem_at, without_secrets
+from scorecast.filesystems import filesystem_at
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?=/)")
 
@@ -49,8 +49,7 @@ def filesystem_of(uri: str) -> tuple[fs.FileSystem, str]:
         return filesystem_at(scheme, uri[found.end() :])
     except (pa.ArrowException, OSError, ValueError) as error:
         message = (
-            f'Cannot open the file system of "{without_secrets(uri)}": '
-            f"{without_secrets(one_line(error))}. "
+            f'Cannot open the file system of "{uri}": {one_line(error)}. '
             "Python on the driver and on every worker has to reach it through pyarrow: check the "
             "URI, the credentials in the environment, and for hdfs the libraries of Hadoop "
             "(ARROW_LIBHDFS_DIR, CLASSPATH); or choose an output on a mounted path."

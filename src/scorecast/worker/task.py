@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scorecast.errors import BatchTimeoutError, PredictionError, WorkerDiedError
+from scorecast.redaction import secrets_hidden
 from scorecast.worker.child import Child
 from scorecast.worker.isolate import Predict, too_many_errors
 from scorecast.worker.notes import note_failed, note_rows, note_stop, notes_are_cheap
@@ -114,6 +115,7 @@ def read_record(text: str) -> TaskRecord:
     return TaskRecord(**content, **lists)
 
 
+@secrets_hidden()
 def run_task(
     batches: Iterable[pa.RecordBatch], plan: TaskPlan, *, partition: int, attempt: int
 ) -> TaskRecord:
