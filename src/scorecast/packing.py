@@ -16,13 +16,14 @@ import io
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from scorecast.errors import DigestMismatchError, ShippingError
+from scorecast.filesystems import make_private
 
 FORMAT = 1
 _IGNORED = {"__pycache__", ".DS_Store", "registered_model_meta"}
@@ -67,7 +68,9 @@ def pack(directory: Path) -> PackedModel:
     return PackedModel(buffer.getvalue(), digest)
 
 
-def unpack(packed: bytes, directory: Path, digest: str) -> None:
+def unpack(
+    packed: bytes, directory: Path, digest: str, before_check: Callable[[Path], None] = make_private
+) -> None:
     """Unpack a model into `directory`, which must not exist, and check its files.
 
     What is there after an error is not to be used.
@@ -76,12 +79,14 @@ def unpack(packed: bytes, directory: Path, digest: str) -> None:
         packed: The archive.
         directory: The files go there.
         digest: The digest that they must have.
+        before_check: Called with the directory when the files are written, before they are checked.
 
     Raises:
         DigestMismatchError: The archive is damaged, or holds another model.
         ShippingError: The files cannot be written; the cause is the `OSError`.
     """
     _extract(packed, directory)
+    before_check(directory)
     if (found := tree_digest(directory)) != digest:
         message = (
             f"The packed model has the digest {found}, expected {digest}: it was changed or "
@@ -90,7 +95,9 @@ def unpack(packed: bytes, directory: Path, digest: str) -> None:
         raise DigestMismatchError(message)
 
 
-def copy_files(source: Path, directory: Path, digest: str) -> None:
+def copy_files(
+    source: Path, directory: Path, digest: str, before_check: Callable[[Path], None] = make_private
+) -> None:
     """Copy a model that is not packed into `directory`, which must not exist, and check the copy.
 
     What is there after an error is not to be used.
@@ -99,6 +106,7 @@ def copy_files(source: Path, directory: Path, digest: str) -> None:
         source: The files of the model.
         directory: The copies go there.
         digest: The digest that they must have.
+        before_check: Called with the directory when the files are written, before they are checked.
 
     Raises:
         DigestMismatchError: The files are not those of the model.
@@ -118,6 +126,7 @@ def copy_files(source: Path, directory: Path, digest: str) -> None:
             stream = path.open("rb")
         with stream, target.open("xb") as copy:
             shutil.copyfileobj(stream, copy, _CHUNK)
+    before_check(directory)
     if (found := tree_digest(directory)) != digest:
         message = (
             f'The files in "{source}" have the digest {found}, expected {digest}: the model '

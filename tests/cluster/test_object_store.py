@@ -7,8 +7,6 @@ import json
 
 import numpy as np
 import pandas as pd
-import pytest
-from moto.server import ThreadedMotoServer
 
 import scorecast
 
@@ -85,23 +83,6 @@ told["skipped"] = len(job(**away, on_corrupt="skip").skipped)
 print(json.dumps(told, default=str))
 spark.stop()
 """
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """Run an S3 server on loopback; give the environment that leads to it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        yield {
-            "AWS_ENDPOINT_URL": "http://{}:{}".format(*server.get_host_and_port()),
-            "AWS_ACCESS_KEY_ID": "nobody",
-            "AWS_SECRET_ACCESS_KEY": "nothing",
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
-    finally:
-        server.stop()
 
 
 def test_the_job_publishes_to_s3(s3, run_python, people: pd.DataFrame, people_file, churn_model):

@@ -713,3 +713,86 @@ def test_a_job_by_alias_says_which_version_it_was(spark, rest, tmp_path):
     assert {row.x: row.prediction for row in found} == pytest.approx(
         {float(x): 3.0 * x for x in range(10)}, abs=1e-9
     )
+
+
+ON_URIS = """
+import io, json, sys
+import boto3
+import pandas as pd
+import scorecast
+from mlflow import MlflowClient
+from scorecast.batch.run import run_job
+from scorecast.batch.verify import verify
+from scorecast.spark.session import start_session
+
+s3 = boto3.client("s3")
+s3.create_bucket(Bucket="uris")
+for part in range(3):
+    data = io.BytesIO()
+    pd.DataFrame({"id": range(part * 100, part * 100 + 100)}).assign(
+        x=lambda rows: rows["id"] / 7).to_parquet(data, index=False)
+    s3.put_object(Bucket="uris", Key=f"in/part-{part}.parquet", Body=data.getvalue())
+spark = start_session(
+    master="local-cluster[2,1,1024]", conf={"spark.ui.enabled": "false"}
+).spark
+spark.sparkContext.setLogLevel("OFF")
+moved = []
+
+
+def move(name):
+    if name == "unit:check" and not moved:
+        MlflowClient().set_registered_model_alias("churn", "moving", 3)
+        moved.append(name)
+
+
+def job(step, mode):
+    config = scorecast.BatchPredictConfig(
+        model_uri="models:/churn@moving", input="s3://uris/in", output="s3://uris/out",
+        units=3, mode=mode, result_type="double")
+    report = run_job(spark, config, preflight=True, step=step)
+    record = verify("s3://uris/out", deep=True)
+    rows = scorecast.read_predictions(spark, "s3://uris/out").toPandas()
+    return {
+        "engine": report.engine, "units": report.units, "damages": list(record.damages),
+        "model": dict(record.manifest.run.model), "rows": rows.to_dict("list"),
+    }
+
+
+told = {"first": job(move, "error"), "moved": moved, "second": job(lambda name: None, "overwrite")}
+with open(sys.argv[1], "w") as file:
+    json.dump(told, file)
+spark.stop()
+"""
+
+
+def test_a_job_runs_on_uris_alone(server, s3, run_python, tmp_path):
+    """The model is what the alias meant at the start, whatever it means when units are done."""
+    import mlflow
+    import pyspark
+    from mlflow import MlflowClient
+
+    jars = Path(pyspark.__file__).parent / "jars"
+    assert not list(jars.glob("hadoop-aws*")), "a connector of Spark's would prove nothing"
+    MlflowClient(server.url).set_registered_model_alias("churn", "moving", 2)
+    done = run_python(
+        ON_URIS,
+        str(tmp_path / "told.json"),
+        MLFLOW_TRACKING_URI=server.url,
+        SCORECAST_MLFLOW_CLIENT="rest",
+        **s3,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["moved"] == ["unit:check"]
+    rows = pd.DataFrame({"id": range(300)}).assign(x=lambda rows: rows["id"] / 7)
+    for name, version in (("first", 2), ("second", 3)):
+        found = told[name]
+        files = server.files[{2: "models:/churn@champion", 3: "models:/churn/latest"}[version]]
+        expected = mlflow.sklearn.load_model(files).predict(rows[["x"]])
+        assert (found["engine"], found["units"], found["damages"]) == ("arrow", 3, [])
+        assert found["model"]["uri"] == "models:/churn@moving"
+        assert found["model"]["resolved_uri"] == f"models:/churn/{version}"
+        assert found["model"]["digest"] == tree_digest(Path(files))
+        got = pd.DataFrame(found["rows"]).sort_values("id")
+        assert got["id"].tolist() == rows["id"].tolist()
+        assert got["prediction"].tolist() == pytest.approx(expected.tolist(), rel=1e-12)

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from tests.secrets_kit import found_in, sentences
 
 import scorecast
 from scorecast.batch.config import BatchPredictConfig
@@ -24,7 +25,6 @@ from scorecast.errors import (
 from scorecast.models.flavors.base import Predictor
 from scorecast.redaction import redacted, redacted_values, secrets_hidden
 from scorecast.worker.predict import call_model
-from tests.secrets_kit import found_in, sentences
 
 
 @pytest.mark.parametrize("text", sentences())
@@ -89,7 +89,7 @@ def test_no_error_holds_a_secret(kind: type[ScorecastError]) -> None:
         assert isinstance(copy, kind)
 
 
-class _OwnText(Exception):
+class _OwnTextError(Exception):
     def __init__(self, secret: str) -> None:
         super().__init__()
         self.secret = secret
@@ -106,8 +106,8 @@ class _Failing(Predictor):
         del data, params
         try:
             try:
-                raise _OwnText(self.text)
-            except _OwnText as error:
+                raise _OwnTextError(self.text)  # noqa: TRY301 - the innermost cause
+            except _OwnTextError as error:
                 raise OSError(5, self.text, self.text) from error
         except OSError as error:
             error.add_note(self.text)
@@ -121,7 +121,7 @@ def test_no_cause_of_an_error_does(text: str) -> None:
     with pytest.raises(ModelPredictError, match="raised ValueError") as caught:
         call_model(_Failing(text), None, None, rows=1)
     told = "".join(traceback.format_exception(caught.value))
-    assert "_OwnText" in told
+    assert "_OwnTextError" in told
     assert "[Errno 5]" in told
     assert found_in(told) == []
 
@@ -178,7 +178,7 @@ def test_the_command_line_does_not_tell(
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
 ) -> None:
-    """Neither servers that cannot be reached, nor what is retried, nor what cannot be understood."""
+    """Neither servers without an answer, nor what is retried, nor what cannot be understood."""
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("SCORECAST_MLFLOW_CLIENT", "rest")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")

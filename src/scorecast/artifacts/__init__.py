@@ -12,6 +12,7 @@ from typing import cast
 
 from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
 from scorecast.errors import ModelUriError, did_you_mean
+from scorecast.filesystems import make_private
 from scorecast.redaction import secrets_hidden
 
 # Scheme -> file in this folder; the empty scheme is a plain path.
@@ -54,7 +55,10 @@ def fetch_model(uri: str | Path) -> FetchedModel:
         )
         raise ModelUriError(message)
     module = importlib.import_module(f"{__name__}.{_FETCHERS[parsed.scheme]}")
-    return cast("FetchedModel", module.fetch(parsed))
+    fetched = cast("FetchedModel", module.fetch(parsed))
+    if fetched.scratch is not None:
+        make_private(fetched.scratch.path)
+    return fetched
 
 
 __all__ = ["FetchedModel", "ModelUri", "fetch_model", "parse_model_uri"]

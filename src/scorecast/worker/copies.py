@@ -16,16 +16,18 @@ import errno
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorecast.errors import DigestMismatchError, ShippingError
+from scorecast.filesystems import make_private
 from scorecast.packing import copy_files, directory_size, tree_digest, unpack
 from scorecast.worker.eviction import discard, leftover, make_room
 from scorecast.worker.locks import Lock, locked
 from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
-from scorecast.worker.stamps import is_stamped, write_stamp
+from scorecast.worker.stamps import facts, stamped_facts, write_stamp
 
 _MODEL = "model"
 _STAMP = "stamp.json"
@@ -40,11 +42,39 @@ class ModelCopy:
         directory: The files.
         root: The cache directory that they are in; None for a model that stands somewhere else.
         lease: What keeps them from being removed.
+        seen: What they looked like when they were checked; None where nobody has checked them.
     """
 
     directory: Path
     root: Path | None = None
     lease: object = None
+    seen: Mapping[str, object] | None = field(default=None, repr=False, compare=False)
+
+
+@contextmanager
+def unchanged(copy: ModelCopy) -> Iterator[None]:
+    """Refuse what the block has loaded from files that are not the checked ones any more.
+
+    Whatever was done to a file, also if it was undone: the system's own time of change says so.
+
+    Raises:
+        DigestMismatchError: Files were changed, replaced or removed meanwhile.
+    """
+    try:
+        yield
+    finally:
+        if copy.seen is not None and not _looks_as(copy.directory, copy.seen):
+            message = (
+                f'The files of the model in "{copy.directory}" were changed while it was loaded; '
+                "what was loaded is not used. Find out who writes there, and run again."
+            )
+            raise DigestMismatchError(message)
+
+
+def _looks_as(directory: Path, seen: Mapping[str, object]) -> bool:
+    with suppress(OSError, ShippingError):
+        return facts(directory) == seen
+    return False
 
 
 def open_copy(
@@ -75,7 +105,8 @@ def open_copy(
     name = digest.replace(":", "-")
     entry = root / name
     with locked(root / f"{name}.lock"):
-        if entry.exists() and not _is_intact(entry, digest):
+        seen = _intact(entry, digest) if entry.exists() else None
+        if seen is None and entry.exists():
             warnings.warn(
                 f'The files of a model in "{entry}" were changed after they were unpacked. They '
                 "were not loaded, and are unpacked again.",
@@ -84,29 +115,40 @@ def open_copy(
             )
             # Who uses them keeps what is open or mapped, and finds equal files by name.
             discard(entry)
-        if not entry.exists():
-            _make(entry, digest, read, cache_limit(os.environ if environ is None else environ))
+        if seen is None:
+            limit = cache_limit(os.environ if environ is None else environ)
+            seen = _make(entry, digest, read, limit)
         lease = Lock(root / f"{name}.use")
         lease.take(shared=True)  # never waits: who removes the entry holds the first lock
         lease.touch()
-    return ModelCopy(entry / _MODEL, root, lease)
+    return ModelCopy(entry / _MODEL, root, lease, seen)
 
 
-def _is_intact(entry: Path, digest: str) -> bool:
+def _intact(entry: Path, digest: str) -> Mapping[str, object] | None:
+    """Give what the files looked like when they were found to be those of the digest, or None."""
     files, stamp = entry / _MODEL, entry / _STAMP
-    if is_stamped(files, stamp):
-        return True
+    if (seen := stamped_facts(files, stamp)) is not None:
+        return seen
     try:
+        seen = facts(files)
         if tree_digest(files) != digest:
-            return False
-    except ShippingError:
-        return False
-    write_stamp(files, stamp)
-    return True
+            return None
+    except (OSError, ShippingError):
+        return None
+    write_stamp(files, stamp, seen)
+    return seen
 
 
-def _make(entry: Path, digest: str, read: Callable[[], bytes | Path], limit: int) -> None:
+def _make(
+    entry: Path, digest: str, read: Callable[[], bytes | Path], limit: int
+) -> Mapping[str, object]:
     new = leftover(entry, "new")
+    seen: dict[str, object] = {}
+
+    def before_check(directory: Path) -> None:
+        make_private(directory)
+        seen.update(facts(directory))
+
     shutil.rmtree(new, ignore_errors=True)
     given = read()
     size = directory_size(given) if isinstance(given, Path) else len(given)
@@ -114,10 +156,10 @@ def _make(entry: Path, digest: str, read: Callable[[], bytes | Path], limit: int
         make_room(entry.parent, size, limit)
         new.mkdir(mode=0o700)
         if isinstance(given, Path):
-            copy_files(given, new / _MODEL, digest)
+            copy_files(given, new / _MODEL, digest, before_check)
         else:
-            unpack(given, new / _MODEL, digest)
-        write_stamp(new / _MODEL, new / _STAMP)
+            unpack(given, new / _MODEL, digest, before_check)
+        write_stamp(new / _MODEL, new / _STAMP, seen)
         new.rename(entry)
     except OSError as error:
         raise _unwritable(entry.parent, size, error) from error
@@ -129,6 +171,7 @@ def _make(entry: Path, digest: str, read: Callable[[], bytes | Path], limit: int
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    return seen
 
 
 def _unwritable(root: Path, size: int, error: OSError) -> ShippingError:

@@ -17,7 +17,7 @@ from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
 from scorecast.redaction import secrets_hidden
 from scorecast.worker.cache import MODELS
-from scorecast.worker.copies import ModelCopy, open_copy
+from scorecast.worker.copies import ModelCopy, open_copy, unchanged
 from scorecast.worker.garbage import frozen_afterwards
 from scorecast.worker.mapped import mapped_objects
 from scorecast.worker.threads import limit_threads
@@ -154,9 +154,10 @@ class ModelHandle:
             threads = limit_threads(cpus, os.environ)
             copy = self.source.open(self.digest)
             shared = mapped_objects(copy, key, os.environ)
-            predictor = load_predictor(
-                copy.directory, self.info, self.config, shared=shared, threads=threads
-            )
+            with unchanged(copy):
+                predictor = load_predictor(
+                    copy.directory, self.info, self.config, shared=shared, threads=threads
+                )
         return _OpenModel(predictor, copy)
 
 

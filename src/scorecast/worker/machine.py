@@ -74,7 +74,9 @@ def cache_limit(environ: Mapping[str, str]) -> int:
 
 def _private(directory: Path) -> Path:
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [parent for parent in directory.parents if not parent.exists()]
+        for each in (*reversed(missing), directory):
+            each.mkdir(mode=0o700, exist_ok=True)
         if reason := _not_private(directory.lstat()):
             raise _unusable(directory, reason)
         # A file that can be made says more than permissions do, which root and ACLs pass over.

@@ -34,6 +34,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from scorecast.filesystems import make_private
 from scorecast.worker.copies import ModelCopy
 from scorecast.worker.eviction import make_room
 from scorecast.worker.locks import locked
@@ -124,6 +125,7 @@ class MappedObjects:
             make_room(self.root, size, cache_limit(os.environ))
             new.mkdir(mode=0o700)
             mapped = self._mapped(loaded, new)
+            make_private(new)
             new.rename(form)
             write_stamp(form, _stamp(form))
         except OSError as error:
@@ -188,9 +190,10 @@ def _read(form: Path) -> Any:
     if not state["mapped"]:
         return _PLAIN
     try:
-        return read_object(form).value
+        read = read_object(form).value
     except Exception:  # noqa: BLE001 - whatever it is, loading the model itself says it better
         return _PLAIN
+    return read if is_stamped(form, _stamp(form)) else None  # it was changed while it was read
 
 
 def _stamp(form: Path) -> Path:

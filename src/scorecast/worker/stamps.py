@@ -9,12 +9,17 @@ What a stamp does not find is what changes without the file system of this machi
 on the disk, and writes that a crash of the system loses. So a stamp ends with the boot that it was
 made in, where the system tells boots apart (Linux). And it guards against accidents, not against
 this very user, who could write a stamp as well; the directory belongs to that user alone.
+
+Files that change between the check and the end of loading are found by looking at them again
+(`copies.unchanged`): what was loaded is thrown away. Code in them may have run by then, with the
+rights of the user that alone can have put it there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,21 +29,41 @@ from scorecast.packing import model_entries
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-def write_stamp(directory: Path, stamp: Path) -> None:
-    """Write the stamp of a directory whose files were just checked, in one step."""
+def write_stamp(directory: Path, stamp: Path, seen: Mapping[str, object] | None = None) -> None:
+    """Write the stamp of a directory whose files were just checked, in one step.
+
+    Args:
+        directory: The directory.
+        stamp: The file to write.
+        seen: What `facts` gave before the check began, so that the stamp is of what was checked;
+            None for what they give now.
+    """
     new = stamp.with_name(f".{stamp.name}-{os.getpid()}")
-    new.write_text(json.dumps(_facts(directory)), encoding="utf-8")
+    new.write_text(json.dumps(facts(directory) if seen is None else seen), encoding="utf-8")
+    new.chmod(0o600)
     new.replace(stamp)
 
 
 def is_stamped(directory: Path, stamp: Path) -> bool:
     """Tell whether the files of a directory are those that the stamp was written for."""
+    return stamped_facts(directory, stamp) is not None
+
+
+def stamped_facts(directory: Path, stamp: Path) -> dict[str, object] | None:
+    """Give what a stamp says, if the files of the directory look so; else None."""
     with suppress(OSError, ValueError, ShippingError):
-        return bool(json.loads(stamp.read_text(encoding="utf-8")) == _facts(directory))
-    return False
+        found = facts(directory)
+        if json.loads(stamp.read_text(encoding="utf-8")) == found:
+            return found
+    return None
 
 
-def _facts(directory: Path) -> dict[str, object]:
+def facts(directory: Path) -> dict[str, object]:
+    """Give what the files of a directory look like now.
+
+    Raises:
+        OSError, ShippingError: They cannot be looked at.
+    """
     files = {}
     for relative, path in model_entries(directory):
         status = path.lstat()

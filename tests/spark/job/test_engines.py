@@ -8,9 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from job_kit import predicted
 
-from scorecast.batch.where import simple_conditions
 from scorecast.errors import ConfigError
-from scorecast.worker.row_groups import ReadPlan, Span, read_spans
 
 DAYS = [dt.date(2024, 2, 29), None, dt.date(1970, 1, 1), dt.date(1600, 1, 1)]
 TIMES = [
@@ -142,101 +140,6 @@ def test_rows_that_fail_are_named_by_file_and_row(job):
     assert arrow[2] == by_spark[2]
     assert [row["rid"] for row in arrow[2]] == [3, 1200, 2050]
     assert rows(arrow[1]) == rows(by_spark[1])
-
-
-CONDITIONS = [
-    "n = 3",
-    "n <> 3",
-    "n != 3 AND n >= -1",
-    "n between 2 and 4",
-    "n in (1, 2, 77)",
-    "x > 1.5",
-    "x >= 1",
-    "x < 1.5",
-    "x = 0",
-    "`x` <= -1.5",
-    "s = 'b'",
-    "s >= 'b' and s <> 'ü'",
-    "S IN ('a', 'ü')",
-    "s is null",
-    "s IS NOT NULL and x is not null",
-    "day >= '2024-01-01'",
-    "day < date'2024-01-01'",
-    "flag = true",
-    "flag != false",
-    "small = 127",
-]
-FOR_SPARK = [
-    "n = 3 or n = 4",
-    "not n = 3",
-    "n + 1 = 4",
-    "n = 3.0",
-    "n = 99999999999999999999",
-    "small = 300",
-    "s = 1",
-    "s = 'it''s'",
-    "s = 'a\\\\b'",
-    "s like 'a%'",
-    "day = '2024-1-1'",
-    "day = 'today'",
-    "at > '2024-01-01'",
-    "f > 1.5",
-    "n = x",
-    "upper(s) = 'B'",
-    "n in (1, null)",
-    "n = null",
-    "flag",
-    "n = 3 -- and more",
-]
-
-
-@pytest.fixture(scope="module")
-def conditional(spark, tmp_path_factory):
-    """Write rows with every odd value, in row groups of two; give the file and Spark's frame."""
-    path = tmp_path_factory.mktemp("conditional") / "a.parquet"
-    numbers = [0.0, -0.0, 1.5, -1.5, float("nan"), float("inf"), None, 1.0, 2.0, 3.0]
-    table = pa.table(
-        {
-            "rid": range(10),
-            "n": pa.array([None, 1, 2, 3, 4, 5, -1, -2, 3, None], pa.int64()),
-            "x": pa.array(numbers, pa.float64()),
-            "f": pa.array(numbers, pa.float32()),
-            "s": pa.array(["a", "b", None, "ü", "", "B", "bb", "a", "z", None]),
-            "day": pa.array([dt.date(2023, 12, 31), None, dt.date(2024, 1, 1), *[None] * 7]),
-            "at": pa.array(
-                [dt.datetime(2024, 1, 2, tzinfo=dt.UTC)] * 10, pa.timestamp("us", "UTC")
-            ),
-            "flag": pa.array([True, False, None, True, *[False] * 6]),
-            "small": pa.array([127, -128, None, *range(7)], pa.int8()),
-        }
-    )
-    pq.write_table(table, path, row_group_size=2)
-    return path, spark.read.parquet(str(path))
-
-
-@pytest.mark.parametrize("where", CONDITIONS)
-def test_conditions_are_answered_as_spark_does(conditional, where):
-    """NULL, NaN, negative zero, case and words as SQL has them."""
-    path, df = conditional
-    conditions = simple_conditions(where, df.schema)
-    assert conditions is not None
-    names = dict.fromkeys(["rid", *(condition.column for condition in conditions)])
-    file = pq.ParquetFile(path)
-    schema = pa.schema([file.schema_arrow.field(name) for name in names])
-    span = Span(str(path), "a", 0, (0, 1, 2, 3, 4), 0, 10, (), 1)
-    found = [
-        rid
-        for batch in read_spans([span], ReadPlan(schema, conditions=conditions))
-        for rid in batch.column(0).to_pylist()
-    ]
-    assert found == [row.rid for row in df.where(where).select("rid").orderBy("rid").collect()]
-    assert 0 < len(found) < 10
-
-
-@pytest.mark.parametrize("where", FOR_SPARK)
-def test_other_conditions_are_left_to_spark(conditional, where):
-    """Whatever would take converting, computing or knowing more of SQL."""
-    assert simple_conditions(where, conditional[1].schema) is None
 
 
 def test_a_condition_in_a_job(job):
