@@ -172,6 +172,21 @@ def test_a_broken_mlmodel_does_not_tell(tmp_path: Path) -> None:
         assert found_in("".join(traceback.format_exception(caught.value))) == []
 
 
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_model_is_shown_without(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], option: list[str]
+) -> None:
+    """Its requirements may lead to an index with a password."""
+    lines = ["--index-url https://planted3:hunter2@pypi.example.com/simple", "missing-xyz==1"]
+    lines.append("git-xyz @ git+https://ghp_planted5planted5planted5@github.com/a/b")
+    (tmp_path / "MLmodel").write_text("flavors: {python_function: {loader_module: x}}\n")
+    (tmp_path / "requirements.txt").write_text("\n".join(lines))
+    assert main(["inspect", str(tmp_path), *option]) == 0
+    told = capfd.readouterr()
+    assert "missing-xyz" in told.out
+    assert found_in(told.out + told.err) == []
+
+
 def test_the_command_line_does_not_tell(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],

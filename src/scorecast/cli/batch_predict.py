@@ -73,7 +73,8 @@ Exit codes:
 @click.option(
     "--where",
     metavar="SQL",
-    help="Condition that rows must meet. Spark runs it with the rights of the job.",
+    help="Condition that rows must meet, never of text that others can write: Spark runs it with "
+    "the rights of the job.",
 )
 @click.option(
     "--on-corrupt",

@@ -11,6 +11,7 @@ from scorecast.models.info import PYFUNC, ModelInfo
 from scorecast.models.pickles import PickledFile, pickled_files
 from scorecast.models.requirements import differing_requirements
 from scorecast.packing import model_entries
+from scorecast.redaction import redacted, redacted_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class ModelDescription:
         pyfunc = info.flavors.get(PYFUNC, {})
         return {
             "uri": info.uri,
-            "resolved_uri": self.resolved_uri,
+            "resolved_uri": redacted(self.resolved_uri),
             "digest": info.digest,
             "files": self.files,
             "bytes": self.size,
@@ -56,8 +57,8 @@ class ModelDescription:
             "signature": None
             if signature is None
             else {part: [str(each) for each in getattr(signature, part) or ()] for part in parts},
-            "requirements": list(info.requirements),
-            "requirements_not_met": list(self.differing),
+            "requirements": redacted_values(info.requirements),
+            "requirements_not_met": redacted_values(self.differing),
             "pickles": {each.path: list(each.modules) for each in self.pickles},
             "python_files": list(self.python_files),
         }
@@ -78,7 +79,7 @@ class ModelDescription:
         lines.append(("saved", ", ".join(words)))
         signature = told["signature"] or {"signature": ["none: data reaches the model as it is"]}
         lines += [(part, "\n".join(each)) for part, each in signature.items()]
-        lines.append(("differs", "\n".join(self.differing)))
+        lines.append(("differs", "\n".join(told["requirements_not_met"])))
         lines.append(("runs code", "\n".join(self._code()) or "nothing that was found"))
         return "\n".join(_line(name.replace("_uri", ""), text) for name, text in lines if text)
 

@@ -15,80 +15,90 @@ from scorecast.batch.where import simple_conditions
 from scorecast.errors import ConfigError
 from scorecast.worker.row_groups import ReadPlan, Span, read_spans
 
-n, x, f, s, day, at, flag, small = map(F.col, ["n", "x", "f", "s", "day", "at", "flag", "small"])
 DAY, YEAR = dt.date(2024, 1, 1), dt.date(2023, 12, 31)
+
+
+class Columns:
+    """Columns by their names; Spark makes none before it runs."""
+
+    def __getattr__(self, name):
+        """Give a column."""
+        return F.col(name)
+
 
 # What the arrow engine answers itself, and the same in Spark's functions.
 SIMPLE = {
-    "n = 3": n == 3,
-    "n == 3": n == 3,
-    "n <> 3": n != 3,
-    "n != 3 AND n >= -1": (n != 3) & (n >= -1),
-    "n < 3": n < 3,
-    "n <= 3 and n > -2": (n <= 3) & (n > -2),
-    "n between 2 and 4": n.between(2, 4),
-    "n between 2 and 4 and rid > 3": n.between(2, 4) & (F.col("rid") > 3),
-    "n in (1, 2, 77)": n.isin(1, 2, 77),
-    "n is not null and n in (3)": n.isNotNull() & n.isin(3),
-    "rid >= 0 and rid <> 9": (F.col("rid") >= 0) & (F.col("rid") != 9),
-    "x > 1.5": x > 1.5,
-    "x >= 1": x >= 1,
-    "x < 1.5": x < 1.5,
-    "x = 0": x == 0,
-    "x != 0": x != 0,
-    "x in (0, 1.5)": x.isin(0.0, 1.5),
-    "x between -1 and 2": x.between(-1, 2),
-    "`x` <= -1.5": x <= -1.5,
-    "s = 'b'": s == "b",
-    "s = ''": s == "",
-    "s >= 'b' and s <> 'ü'": (s >= "b") & (s != "ü"),
-    "s < 'b'": s < "b",
-    "S IN ('a', 'ü')": s.isin("a", "ü"),
-    "s is null": s.isNull(),
-    "s IS NOT NULL and x is not null": s.isNotNull() & x.isNotNull(),
-    "day = date'2024-01-01'": day == DAY,
-    "day >= '2024-01-01'": day >= DAY,
-    "day < date'2024-01-01'": day < DAY,
-    "day is null": day.isNull(),
-    "day between '2023-01-01' and '2023-12-31'": day.between(dt.date(2023, 1, 1), YEAR),
-    "flag = true": flag == F.lit(True),  # noqa: FBT003 - a value
-    "flag != false": flag != F.lit(False),  # noqa: FBT003
-    "small = 127": small == 127,
-    "small > -128 and small <= 3": (small > -128) & (small <= 3),
+    "n = 3": lambda c: c.n == 3,
+    "n == 3": lambda c: c.n == 3,
+    "n <> 3": lambda c: c.n != 3,
+    "n != 3 AND n >= -1": lambda c: (c.n != 3) & (c.n >= -1),
+    "n < 3": lambda c: c.n < 3,
+    "n <= 3 and n > -2": lambda c: (c.n <= 3) & (c.n > -2),
+    "n between 2 and 4": lambda c: c.n.between(2, 4),
+    "n between 2 and 4 and rid > 3": lambda c: c.n.between(2, 4) & (c.rid > 3),
+    "n in (1, 2, 77)": lambda c: c.n.isin(1, 2, 77),
+    "n is not null and n in (3)": lambda c: c.n.isNotNull() & c.n.isin(3),
+    "rid >= 0 and rid <> 9": lambda c: (c.rid >= 0) & (c.rid != 9),
+    "x > 1.5": lambda c: c.x > 1.5,
+    "x >= 1": lambda c: c.x >= 1,
+    "x < 1.5": lambda c: c.x < 1.5,
+    "x = 0": lambda c: c.x == 0,
+    "x != 0": lambda c: c.x != 0,
+    "x in (0, 1.5)": lambda c: c.x.isin(0.0, 1.5),
+    "x between -1 and 2": lambda c: c.x.between(-1, 2),
+    "`x` <= -1.5": lambda c: c.x <= -1.5,
+    "s = 'b'": lambda c: c.s == "b",
+    "s = ''": lambda c: c.s == "",
+    "s >= 'b' and s <> 'ü'": lambda c: (c.s >= "b") & (c.s != "ü"),
+    "s < 'b'": lambda c: c.s < "b",
+    "S IN ('a', 'ü')": lambda c: c.s.isin("a", "ü"),
+    "s is null": lambda c: c.s.isNull(),
+    "s IS NOT NULL and x is not null": lambda c: c.s.isNotNull() & c.x.isNotNull(),
+    "day = date'2024-01-01'": lambda c: c.day == DAY,
+    "day >= '2024-01-01'": lambda c: c.day >= DAY,
+    "day < date'2024-01-01'": lambda c: c.day < DAY,
+    "day is null": lambda c: c.day.isNull(),
+    "day between '2023-01-01' and '2023-12-31'": lambda c: c.day.between(dt.date(2023, 1, 1), YEAR),
+    "flag = true": lambda c: c.flag == F.expr("true"),
+    "flag != false": lambda c: c.flag != F.expr("false"),
+    "small = 127": lambda c: c.small == 127,
+    "small > -128 and small <= 3": lambda c: (c.small > -128) & (c.small <= 3),
 }
 
 # What is left to Spark, and the same in its functions.
 FOR_SPARK = {
-    "n = 3 or n = 4": (n == 3) | (n == 4),
-    "not n = 3": ~(n == 3),
-    "(n = 3)": n == 3,
-    "n + 1 = 4": n + 1 == 4,
-    "n % 2 = 0": n % 2 == 0,
-    "n = 3.0": n == 3.0,
-    "n = 99999999999999999999": F.lit(False),  # noqa: FBT003
-    "n <=> null": n.isNull(),
-    "small < 300": small < 300,
-    "s = 1": F.lit(False),  # noqa: FBT003
-    "s = 'it''s'": s == "it''s",
-    "s like 'b%'": s.like("b%"),
-    "s rlike '^[ab]$'": s.rlike("^[ab]$"),
-    "upper(s) = 'B'": F.upper(s) == "B",
-    "length(s) > 1": F.length(s) > 1,
-    "coalesce(s, 'none') = 'none'": F.coalesce(s, F.lit("none")) == "none",
-    "day > 'today'": F.lit(False),  # noqa: FBT003
-    "year(day) = 2023": F.year(day) == 2023,
-    "at > '2024-01-01'": F.lit(True),  # noqa: FBT003
-    "f > 1.5": f > 1.5,
-    "n = x": n == x,
-    "n in (1, null)": n == 1,
-    "n = null": F.lit(None).cast("boolean"),
-    "flag": flag,
-    "not flag": ~flag,
-    "isnan(x)": F.isnan(x),
-    "case when n > 3 then flag else true end": F.when(n > 3, flag).otherwise(F.lit(True)),  # noqa: FBT003
-    "n = 3 -- and more": n == 3,
-    "/* why */ n = 3": n == 3,
-    "n not in (1, 2)": ~n.isin(1, 2),
+    "n = 3 or n = 4": lambda c: (c.n == 3) | (c.n == 4),
+    "not n = 3": lambda c: ~(c.n == 3),
+    "(n = 3)": lambda c: c.n == 3,
+    "n + 1 = 4": lambda c: c.n + 1 == 4,
+    "n % 2 = 0": lambda c: c.n % 2 == 0,
+    "n = 3.0": lambda c: c.n == 3.0,
+    "n = 99999999999999999999": lambda c: F.expr("false"),
+    "n <=> null": lambda c: c.n.isNull(),
+    "small < 300": lambda c: c.small < 300,
+    "s = 1": lambda c: F.expr("false"),
+    "s = 'it''s'": lambda c: c.s == "it''s",
+    "s like 'b%'": lambda c: c.s.like("b%"),
+    "s rlike '^[ab]$'": lambda c: c.s.rlike("^[ab]$"),
+    "upper(s) = 'B'": lambda c: F.upper(c.s) == "B",
+    "length(s) > 1": lambda c: F.length(c.s) > 1,
+    "coalesce(s, 'none') = 'none'": lambda c: F.coalesce(c.s, F.lit("none")) == "none",
+    "day > 'today'": lambda c: F.expr("false"),
+    "year(day) = 2023": lambda c: F.year(c.day) == 2023,
+    "at > '2024-01-01'": lambda c: F.expr("true"),
+    "f > 1.5": lambda c: c.f > 1.5,
+    "n = x": lambda c: c.n == c.x,
+    "n in (1, null)": lambda c: c.n == 1,
+    "n = null": lambda c: F.lit(None).cast("boolean"),
+    "flag": lambda c: c.flag,
+    "not flag": lambda c: ~c.flag,
+    "isnan(x)": lambda c: F.isnan(c.x),
+    "case when n > 3 then flag else true end": lambda c: F.when(c.n > 3, c.flag).otherwise(
+        F.expr("true")
+    ),
+    "n = 3 -- and more": lambda c: c.n == 3,
+    "/* why */ n = 3": lambda c: c.n == 3,
+    "n not in (1, 2)": lambda c: ~c.n.isin(1, 2),
 }
 
 MALFORMED = [
@@ -139,7 +149,7 @@ def conditional(spark, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(conditional):
     """Rows that meet each condition, by Spark's functions: one query for all."""
-    columns = [column for table in (SIMPLE, FOR_SPARK) for column in table.values()]
+    columns = [make(Columns()) for table in (SIMPLE, FOR_SPARK) for make in table.values()]
     found = conditional[1].select("rid", *(c.alias(f"c{i}") for i, c in enumerate(columns)))
     rows = sorted(found.collect())
     texts = [*SIMPLE, *FOR_SPARK]
