@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from pyarrow import fs
@@ -135,17 +133,3 @@ def _azure(place: AzurePlace) -> fs.FileSystem:
         blob_storage_scheme=server.scheme or "https",
         dfs_storage_scheme=server.scheme or "https",
     )
-
-
-def make_private(directory: Path) -> None:
-    """Keep everybody else out of a directory and all that is in it, whatever the umask allows.
-
-    Raises:
-        OSError: The system refuses.
-    """
-    for folder, _, files in os.walk(directory):
-        os.chmod(folder, 0o700)  # noqa: PTH101 - as os.walk has it
-        for name in files:
-            path = os.path.join(folder, name)  # noqa: PTH118
-            if not os.path.islink(path):  # noqa: PTH114 - what it leads to may be of others
-                os.chmod(path, 0o600)  # noqa: PTH101

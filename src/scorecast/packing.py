@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from scorecast.errors import DigestMismatchError, ShippingError
-from scorecast.filesystems import make_private
+from scorecast.private import make_private
 
 FORMAT = 1
 _IGNORED = {"__pycache__", ".DS_Store", "registered_model_meta"}

@@ -12,7 +12,7 @@ from typing import cast
 
 from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
 from scorecast.errors import ModelUriError, did_you_mean
-from scorecast.filesystems import make_private
+from scorecast.private import make_private
 from scorecast.redaction import secrets_hidden
 
 # Scheme -> file in this folder; the empty scheme is a plain path.

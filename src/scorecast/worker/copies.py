@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scorecast.errors import DigestMismatchError, ShippingError
-from scorecast.filesystems import make_private
 from scorecast.packing import copy_files, directory_size, tree_digest, unpack
+from scorecast.private import make_private
 from scorecast.worker.eviction import discard, leftover, make_room
 from scorecast.worker.locks import Lock, locked
 from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit

@@ -34,7 +34,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from scorecast.filesystems import make_private
+from scorecast.private import make_private
 from scorecast.worker.copies import ModelCopy
 from scorecast.worker.eviction import make_room
 from scorecast.worker.locks import locked
