@@ -53,6 +53,8 @@ from collections.abc import Iterable
 
 from scorecast.redaction import redacted
 
+_READ = 10_000
+
 
 class ScorecastError(Exception):
     """Base of every error that scorecast raises on purpose; no secret comes into its text."""
@@ -237,4 +239,4 @@ def one_line(error: BaseException) -> str:
     worker's traceback.
     """
     # Before it is cut: half a secret has no form any more.
-    return redacted(" ".join(str(error).split()))[:500] or "no message"
+    return redacted(" ".join(str(error)[:_READ].split()))[:500] or "no message"

@@ -21,7 +21,7 @@ _NAMES = (
     r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token(?!iz)|credential|\bsig\b"
     r"|(?:api|access|account|private|signing|sas|storage|shared)[_.-]?key)"
 )
-_NAMED = rf"[\w.-]*{_NAMES}[\w.-]*[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))[\"']?"
+_NAMED = rf"{_NAMES}[\w.-]{{0,64}}[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))[\"']?"
 # What stands behind such a name and tells nothing: types, numbers of tokens, truth.
 _TELLS_NOTHING = (
     r"(?!\s|\*\*\*|(?:\d{1,7}|true|false|none|null|string|varchar|text|binary|boolean|bool|date"
@@ -29,19 +29,20 @@ _TELLS_NOTHING = (
     r"|array|map|list|struct|variant)(?![\w+/=-]))"
 )
 
+# Lengths have bounds where a text could make the search for them slow.
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         # user:password@host; a port is none, and what looks like none begins a password with "/".
         (
             # One slash is what paths make of two.
-            r"((?::|/)/)[^/\s@:\"<>]*:(?!\d+(?:[/?#,\s\"')]|$))[^\s\"<>]*@",
+            r"((?::|/)/)[^/\s@:\"<>]{0,256}:(?!\d+(?:[/?#,\s\"')]|$))[^\s\"<>]{0,512}@",
             rf"\1{STARS}@",
         ),
         # Tokens stand before the host without a user. In abfss the container stands there.
-        (r"(?i)\b(https?:/{1,2})[^/\s@\"<>]+@", rf"\1{STARS}@"),
+        (r"(?i)\b(https?:/{1,2})[^/\s@\"<>]{1,512}@", rf"\1{STARS}@"),
         # A query; "?" alone stands for a letter in globs.
-        (r"(?<=[^\s?\"'])\?(?=[^\s\"'/<>]*=)[^\s\"'<>]*", f"?{STARS}"),
+        (r"(?<=[^\s?\"'])\?(?=[^\s\"'/<>]{0,128}=)[^\s\"'<>]*", f"?{STARS}"),
         (r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)", STARS),
         (r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?)(?!\*)(?:\w+\s+)?[^\s\"',]+", rf"\1{STARS}"),
         (r"\b((?i:bearer|basic)\s+)(?=\S*[A-Z0-9=_])[\w.~+/=-]{8,}", rf"\1{STARS}"),
@@ -54,7 +55,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", STARS),
         (r"\b(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=]{16,}", STARS),
         (r"\b(?:dapi|dkea|dose)[0-9a-f]{16,}(?:-\d+)?\b", STARS),
-        (r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?", STARS),
+        (r"\beyJ[\w-]{8,2048}\.[\w-]{4,}(?:\.[\w-]*)?", STARS),
         (r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-|sk-|ya29\.)[\w.-]{16,}", STARS),
         (r"\bAIza[\w-]{35}", STARS),
     )
