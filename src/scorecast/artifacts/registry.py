@@ -16,6 +16,7 @@ from typing import Protocol
 
 from scorecast.artifacts import local, stores
 from scorecast.artifacts.credentials import no_server
+from scorecast.artifacts.policy import refuse_unsafe
 from scorecast.artifacts.references import RegisteredRef, parse_reference
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ConfigError, did_you_mean
@@ -123,6 +124,7 @@ def _address(name: str, environ: Mapping[str, str], default: str = "") -> str:
 def _elsewhere(uri: str, into: Path) -> Path:
     """Fetch artifacts from where the server says they are stored."""
     parsed = parse_model_uri(uri)
+    refuse_unsafe(parsed)
     if parsed.scheme in ("", "file"):
         return local.fetch(parsed).directory
     return stores.download(parsed, into)
