@@ -9,7 +9,7 @@ from scorecast.artifacts.addresses import address_of, refuse_metadata
 from scorecast.artifacts.uri import ModelUri
 from scorecast.errors import ModelUriError
 
-WEB = ("http", "https")
+_WEB = ("http", "https")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Of "%" that stands for "%25" that stands for "%2525"; nobody decodes more often.
 _DECODINGS = 3
@@ -30,22 +30,23 @@ def refuse_unsafe(uri: ModelUri) -> None:
     try:
         parts = urlsplit(f"{uri.scheme}:{uri.rest}")
         hosts = [parts.hostname or ""]
-        # Stores take the address of a server from there.
-        hosts += [_host(value) for _, value in parse_qsl(parts.query)]
+        if uri.scheme not in _WEB:  # stores take the address of a server from there
+            hosts += [_host(value) for _, value in parse_qsl(parts.query)]
     except ValueError:  # not shown, since it may hold what breaks the URI
         message = f'Cannot read the model URI "{uri}": its host is none.'
         raise ModelUriError(message) from None
-    if uri.has_password or (uri.scheme in WEB and "@" in parts.netloc):
+    if uri.has_password or (uri.scheme in _WEB and "@" in parts.netloc):
         message = (
             f'The model URI "{uri}" holds a user or password, which every log of URIs would keep. '
             "Give credentials by the environment, for S3 with AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or for http and https in ~/.netrc."
         )
         raise ModelUriError(message)
-    if _CONTROL.search(unquote(uri.rest)):
+    path = re.split("[?#]", uri.rest, maxsplit=1)[0]
+    if _CONTROL.search(uri.rest) or _CONTROL.search(unquote(path)):
         message = f"The model URI {str(uri)!r} holds control characters. Write it without them."
         raise ModelUriError(message)
-    if _leads_up(uri.rest):
+    if _leads_up(path):
         message = f'The model URI "{uri}" holds "..". Write the path without it.'
         raise ModelUriError(message)
     for host in hosts:
@@ -58,8 +59,7 @@ def _host(value: str) -> str:
     return urlsplit(value if "//" in value else f"//{value}").hostname or ""
 
 
-def _leads_up(rest: str) -> bool:
-    path = re.split("[?#]", rest, maxsplit=1)[0]
+def _leads_up(path: str) -> bool:
     for _ in range(_DECODINGS):
         path = unquote(path)
     return ".." in re.split(r"[/\\]", path)

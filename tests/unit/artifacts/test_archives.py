@@ -47,9 +47,10 @@ def test_nothing_is_written_of_what_is_refused(name: str, tmp_path: Path) -> Non
     archive.write_bytes(build(str(outside)))
     before = _listing(tmp_path)
 
-    with pytest.raises(ArchiveError, match=archive.name):
+    with pytest.raises(ArchiveError, match=archive.name) as caught:
         unpack_model(archive, work / "model", archive.name, LIMIT)
 
+    assert "no model" not in str(caught.value)  # it is refused for what it is
     assert _listing(tmp_path) == before
 
 

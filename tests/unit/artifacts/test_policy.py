@@ -77,6 +77,11 @@ def test_servers_of_companies_may_be_asked(host: str) -> None:
     refuse_unsafe(parse_model_uri(f"http://{host}/model.zip"))
 
 
+def test_queries_of_web_servers_are_their_own() -> None:
+    """What looks like an address there is none that we ask."""
+    refuse_unsafe(parse_model_uri("https://host/m.zip?id=2852039166&sig=a%0A//[b/../c"))
+
+
 @pytest.mark.parametrize(
     "uri",
     [
