@@ -55,6 +55,29 @@ def test_nothing_is_written_of_what_is_refused(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("zip, encrypted", "'a', which is encrypted"),
+        ("zip, of another compression", "'a', which is not compressed in the usual way"),
+        ("zip, NUL", r"'new\\x00.txt'"),
+        ("zip, more than it says", "'a'"),
+        ("tar, huge header", "a size that cannot be"),
+        ("tar, link to a file", "'MLmodel', which is no plain file"),
+    ],
+)
+def test_what_is_refused_is_named(name: str, words: str, tmp_path: Path) -> None:
+    """The member, and what is wrong with it, in one line that a terminal can show."""
+    ending, build = CORPUS[name]
+    archive = tmp_path / f"model.{ending}"
+    archive.write_bytes(build("/outside"))
+
+    with pytest.raises(ArchiveError, match=words) as caught:
+        unpack_model(archive, tmp_path / "new", archive.name, LIMIT)
+
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
     "content",
     [
         pytest.param(tar_of(*(file(f"{i}", b"") for i in range(101))), id="tar.gz"),
