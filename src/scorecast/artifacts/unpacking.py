@@ -74,6 +74,8 @@ class Tree:
             read: Gives the next bytes of it, as many as asked for at most.
             size: Bytes that it must have.
         """
+        if size > self._limit:  # no more is read, whatever it says
+            raise too_large(self.shown, self._limit)
         path = self._place(name, is_directory=False)
         if path is None:
             self.refuse("a file without a name")

@@ -218,6 +218,15 @@ def test_the_limit_is_that_of_the_environment(
     assert (fetch_model(archive).directory / "MLmodel").stat().st_size == 10240
 
 
+def test_a_file_that_says_it_is_too_large_is_not_begun(tmp_path: Path) -> None:
+    """Nobody waits for gigabytes that will be refused."""
+    archive = tmp_path / "model.zip"
+    archive.write_bytes(zip_of(Member("MLmodel", size=LIMIT + 1)))
+
+    with pytest.raises(ArchiveError, match="SCORECAST_ARCHIVE_LIMIT"):
+        unpack_model(archive, tmp_path / "new", archive.name, LIMIT)
+
+
 def test_a_limit_that_is_no_size() -> None:
     """The variable is named, as every one that cannot be read."""
     assert archive_limit({}) == 50 << 30
