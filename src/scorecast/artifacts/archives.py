@@ -213,7 +213,7 @@ def _add_tar_entry(members: tarfile.TarFile, entry: tarfile.TarInfo, tree: Tree)
     if entry.isdir():
         tree.add_directory(entry.name)
         return
-    if entry.type not in _TAR_FILES or entry.issparse() or entry.size < 0:
+    if entry.type not in _TAR_FILES or entry.issparse():
         tree.refuse(
             f"{quoted(entry.name)}, which is no plain file and no directory: a link, a device or "
             "a file with holes"

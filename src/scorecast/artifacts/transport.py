@@ -155,6 +155,20 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def __init__(self, authorization: str | None) -> None:
         self._authorization = authorization
 
+    def http_error_302(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
+    ) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except ModelUriError:
+            fp.close()
+            raise
+        except ValueError:  # not shown, since addresses hold secrets
+            fp.close()
+            raise http.client.InvalidURL("it redirects to what is no address") from None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(  # noqa: PLR0913 - what urllib passes
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:

@@ -408,6 +408,8 @@ def test_redirects_are_followed_and_credentials_stay(content: bytes, tmp_path: P
         ("http://[::ffff:a9fe:a9fe]/", ModelUriError, "metadata"),
         ("http://[fe80::1]/", ModelUriError, "metadata"),
         ("http://me:hunter2@127.0.0.1/m.zip", ModelUriError, "a user"),
+        ("http://[::1/hunter2", ArtifactError, "no address"),
+        ("http://127.0.0.1:hunter2/", ArtifactError, "no address"),
         ("/model.zip", ArtifactError, "302"),
         ("file:///etc/passwd", ArtifactError, "302"),
         ("ftp://127.0.0.1/model.zip", ArtifactError, "302"),
@@ -417,6 +419,8 @@ def test_redirects_that_are_not_followed(
     target: str, kind: type[Exception], words: str, tmp_path: Path
 ) -> None:
     """To where nobody is sent, in a circle, and out of http."""
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password hunter2")
+    (tmp_path / ".netrc").chmod(0o600)
     with Site(sends(302, Location=target)) as site:
         text = _failure(f"{site.url}/model.zip?{SECRET}", kind)
     assert words in text
