@@ -364,21 +364,29 @@ def test_a_server_that_cannot_be_reached(host: str) -> None:
         assert "tried 3 times" in _failure(uri, ArtifactError)
 
 
-def test_larger_than_allowed(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By what the server says of it, before it is sent, and by what comes."""
+def test_larger_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the server says of it, before it is sent, and by what comes, before all has come."""
     monkeypatch.setenv("SCORECAST_ARCHIVE_LIMIT", "1K")
-    sent = []
+    complete = []
 
     def announced(handler: Handler) -> None:
         handler.send(200, b"", length=1 << 40)
-        sent.append(handler.rfile.read(1))  # until the client goes
+        handler.rfile.read(1)  # until the client goes
 
-    for answer in (announced, lambda handler: _chunked(handler, content, whole=True)):
+    def endless(handler: Handler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(200):  # far more than what the system keeps for the client
+            handler.wfile.write(bytes(1 << 20))
+        complete.append(True)
+
+    for answer in (announced, endless):
         with Site(answer) as site:
             text = _failure(f"{site.url}/model.zip?{SECRET}", ArchiveError)
         assert "1024 bytes" in text
         assert "SCORECAST_ARCHIVE_LIMIT" in text
         assert len(site.asked) == 1
+    assert not complete
 
 
 def test_redirects_are_followed_and_credentials_stay(content: bytes, tmp_path: Path) -> None:
