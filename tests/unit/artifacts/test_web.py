@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import gc
 import http.server
@@ -22,6 +23,8 @@ import pytest
 
 import scorecast
 from scorecast.artifacts import fetch_model
+from scorecast.artifacts.addresses import Route
+from scorecast.artifacts.transport import _Connection
 from scorecast.errors import (
     ArchiveError,
     ArtifactError,
@@ -446,6 +449,23 @@ def test_a_name_that_stands_for_a_refused_address(monkeypatch: pytest.MonkeyPatc
         for uri in (f"{site.url}/model.zip", "http://models.test/model.zip"):
             with pytest.raises(ModelUriError, match=r"169\.254\.169\.254"):
                 fetch_model(uri)
+
+
+def test_a_name_that_stands_for_another_address_a_moment_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What counts is where the connection has come to, and nothing is asked there."""
+    usual, hosts = socket.getaddrinfo, iter(["8.8.8.8", "127.0.0.1"])
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda _, *rest, **options: usual(next(hosts), *rest, **options)
+    )
+    route = Route()
+    route.arrived(ipaddress.ip_address("8.8.4.4"))
+    with Site(sends(200)) as site:
+        connection = _Connection(f"models.test:{site.port}", route=route, timeout=60)
+        with contextlib.closing(connection), pytest.raises(ModelUriError, match="private"):
+            connection.request("GET", "/model.zip")
+    assert site.asked == []
 
 
 def test_the_public_network_does_not_send_into_a_private_one(
