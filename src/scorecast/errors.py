@@ -8,6 +8,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── MissingExtraError (ImportError)     an optional library is not installed
     ├── ArtifactError                       the place that a model URI names
     │   ├── ModelUriError (ValueError)
+    │   ├── ArchiveError
     │   └── ArtifactNotFoundError
     ├── ModelError                          the model directory itself
     │   ├── MLmodelError
@@ -96,6 +97,10 @@ class ArtifactError(ScorecastError):
 
 class ModelUriError(ArtifactError, ValueError):
     """Raised when a model URI cannot be read: unknown scheme, no path, wrong form."""
+
+
+class ArchiveError(ArtifactError):
+    """Raised when an archive is damaged or too large, or holds what must not be unpacked."""
 
 
 class ArtifactNotFoundError(ArtifactError):

@@ -94,7 +94,7 @@ def test_an_empty_uri_is_refused(uri: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "scheme"),
     [
-        ("https://example.com/churn.zip", "https"),
+        ("sftp://example.com/churn", "sftp"),
         ("ftp://example.com/churn", "ftp"),
         ("wasbs://c@account.blob.core.windows.net/m", "wasbs"),
     ],

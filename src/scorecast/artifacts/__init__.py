@@ -10,6 +10,7 @@ import importlib
 from pathlib import Path
 from typing import cast
 
+from scorecast.artifacts.policy import refuse_unsafe
 from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
 from scorecast.errors import ModelUriError, did_you_mean
 from scorecast.private import make_private
@@ -24,6 +25,8 @@ _FETCHERS = {
     "file": "local",
     "gs": "stores",
     "hdfs": "stores",
+    "http": "web",
+    "https": "web",
     "mlflow-artifacts": "registry",
     "models": "registry",
     "runs": "registry",
@@ -39,7 +42,7 @@ def fetch_model(uri: str | Path) -> FetchedModel:
     """Bring the model that `uri` names to a local directory. Runs on the driver, once per call.
 
     Raises:
-        ModelUriError: The URI cannot be read, or its scheme is not known.
+        ModelUriError: The URI cannot be read, its scheme is not known, or it is refused.
         ArtifactNotFoundError: Nothing is stored there.
         ArtifactError: The place cannot be reached.
         ConfigError: The environment does not say which server to ask.
@@ -54,6 +57,7 @@ def fetch_model(uri: str | Path) -> FetchedModel:
             '"mlflow artifacts download -u URI -d DIRECTORY".'
         )
         raise ModelUriError(message)
+    refuse_unsafe(parsed)
     module = importlib.import_module(f"{__name__}.{_FETCHERS[parsed.scheme]}")
     fetched = cast("FetchedModel", module.fetch(parsed))
     if fetched.scratch is not None:

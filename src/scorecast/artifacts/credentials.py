@@ -1,9 +1,10 @@
-"""What the variables that MLflow reads say of a server: credentials, certificates, or nothing."""
+"""What the environment says of a server: credentials, certificates, or nothing."""
 
 from __future__ import annotations
 
 import base64
 import configparser
+import netrc
 import os
 import ssl
 from collections.abc import Mapping
@@ -49,12 +50,46 @@ def authorization(user: str | None, password: str | None, environ: Mapping[str, 
     in_uri = (unquote(user or ""), unquote(password or ""))
     for one, secret in (in_uri, named, _stored_credentials(environ)):
         if one and secret is not None:
-            return f"Basic {base64.b64encode(f'{one}:{secret}'.encode()).decode()}"
+            return _basic(one, secret)
     token = environ.get("MLFLOW_TRACKING_TOKEN", "").strip()
     if not (token.isascii() and token.isprintable()):
         message = "MLFLOW_TRACKING_TOKEN holds characters that no token has. Set it again."
         raise ConfigError(message)
     return f"Bearer {token}" if token else None
+
+
+def netrc_authorization(host: str, environ: Mapping[str, str]) -> str | None:
+    """Give the header for a host of which ``~/.netrc`` knows user and password, or None.
+
+    Args:
+        host: Name of the host, without a port.
+        environ: The environment, in which ``NETRC`` names another file.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    file = environ.get("NETRC")
+    try:
+        found = netrc.netrc(file or None).authenticators(host)
+    except FileNotFoundError:
+        if not file:
+            return None
+        message = f'NETRC names the file "{file}", which is not there. Correct or unset it.'
+        raise ConfigError(message) from None
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError) as error:
+        # Its text may be a part of a password.
+        line = getattr(error, "lineno", None)
+        message = (
+            f'Cannot read the credentials in "{file or "~/.netrc"}"'
+            f"{'' if line is None else f' (line {line})'}. Check its form, and that the file is "
+            "yours and nobody else may read it (chmod 600)."
+        )
+        raise ConfigError(message) from None
+    return None if found is None else _basic(found[0], found[2] or "")
+
+
+def _basic(user: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 def _stored_credentials(environ: Mapping[str, str]) -> tuple[str | None, str | None]:

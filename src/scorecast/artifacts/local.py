@@ -1,11 +1,16 @@
-"""Plain paths, ``file:`` and ``dbfs:`` URIs: the model is used where it stands, not copied."""
+"""Plain paths, ``file:`` and ``dbfs:`` URIs: the model is used where it stands, not copied.
+
+An archive is unpacked.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from scorecast.artifacts.uri import FetchedModel, ModelUri
+from scorecast.artifacts.archives import archive_limit, is_archive, unpack_model
+from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError
 
 # Volumes of Unity Catalog are mounted under their own names.
@@ -13,11 +18,12 @@ _VOLUMES = "/Volumes/"
 
 
 def fetch(uri: ModelUri) -> FetchedModel:
-    """Give the directory that a path or ``file:`` URI names.
+    """Give the directory that a path or ``file:`` URI names, or that is in an archive there.
 
     Raises:
         ModelUriError: A ``file:`` URI names another host, or has more than a path.
         ArtifactNotFoundError: There is no such directory.
+        ArchiveError: It is an archive that cannot be used.
         ArtifactError: The path cannot be looked at.
     """
     directory = Path(_path(uri))
@@ -35,6 +41,11 @@ def fetch(uri: ModelUri) -> FetchedModel:
         )
         raise ArtifactNotFoundError(message)
     resolved = directory.resolve()
+    if is_archive(resolved.name) and resolved.is_file():
+        scratch = Scratch()
+        limit = archive_limit(os.environ)
+        model = unpack_model(resolved, scratch.path / "model", str(resolved), limit)
+        return FetchedModel(model, resolved.as_uri(), scratch)
     return FetchedModel(resolved, resolved.as_uri())
 
 

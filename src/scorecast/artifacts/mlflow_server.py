@@ -17,7 +17,9 @@ from urllib.parse import urlsplit
 from scorecast.artifacts.proxied import download_directory
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
-from scorecast.artifacts.server import NotFoundError, Server, get_json, post_json
+from scorecast.artifacts.retries import NotFoundError
+from scorecast.artifacts.server import get_json, post_json
+from scorecast.artifacts.transport import Server
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ScorecastError
 

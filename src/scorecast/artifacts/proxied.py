@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
+from scorecast.artifacts.downloads import download
 from scorecast.artifacts.parallel import for_each
-from scorecast.artifacts.server import NotFoundError, Server, download, get_json
+from scorecast.artifacts.retries import NotFoundError
+from scorecast.artifacts.server import get_json
+from scorecast.artifacts.transport import Server
 from scorecast.artifacts.uri import writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
 
@@ -59,7 +63,8 @@ def download_directory(server: Server, root: str, into: Path) -> Path:
 
 def _file(server: Server, place: PurePosixPath, entry: _Entry, into: Path) -> None:
     try:
-        download(server, f"{_ARTIFACTS}/{place / entry.path}", into / entry.path, entry.size)
+        path = quote(f"{_ARTIFACTS}/{place / entry.path}")
+        download(server, path, into / entry.path, entry.size)
     except NotFoundError as error:
         message = (
             f'The file "{entry.path}" of the model is gone from the server: {error}. Run again.'

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.missing import missing
+from scorecast.artifacts.policy import refuse_unsafe
 from scorecast.artifacts.references import RegisteredRef, parse_reference
 from scorecast.artifacts.registered import Client, RegisteredModel, Registration
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
@@ -169,6 +170,7 @@ def _elsewhere(uri: str, into: Path) -> Path:
     from scorecast.artifacts import local, stores
 
     parsed = parse_model_uri(uri)
+    refuse_unsafe(parsed)
     if parsed.scheme in ("", "file"):
         return local.fetch(parsed).directory
     return stores.download(parsed, into)

@@ -15,7 +15,7 @@ from pyarrow import fs
 
 from scorecast.artifacts.parallel import for_each
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, writing
-from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError, one_line
+from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
 from scorecast.filesystems import filesystem_at
 
 _AT_ONCE = 8
@@ -26,7 +26,6 @@ def fetch(uri: ModelUri) -> FetchedModel:
     """Download the directory that a URI names.
 
     Raises:
-        ModelUriError: It holds a password, which would stay in logs.
         ArtifactNotFoundError: Nothing is stored there.
         ArtifactError: The store cannot be reached or refuses, or the files cannot be written here.
     """
@@ -41,13 +40,6 @@ def download(uri: ModelUri, into: Path) -> Path:
         ArtifactNotFoundError: Nothing is stored there.
         ArtifactError: The store cannot be reached or refuses, or the files cannot be written here.
     """
-    if uri.has_password:
-        message = (
-            f'The model URI "{uri}" holds a password, which every log of URIs would keep. Give '
-            "credentials by the environment, for S3 with AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY."
-        )
-        raise ModelUriError(message)
     try:
         filesystem, root = filesystem_at(uri.scheme, uri.rest)
         files = _files(filesystem, root)

@@ -19,17 +19,16 @@ The directory belongs to this user and nobody else may look into it; one that do
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from scorecast.errors import ConfigError, ShippingError
+from scorecast.errors import ShippingError
+from scorecast.sizes import size_from
 
 DIRECTORY_VARIABLE = "SCORECAST_CACHE_DIR"
 LIMIT_VARIABLE = "SCORECAST_CACHE_LIMIT"
 _DEFAULT_LIMIT = 20 << 30
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
 def cache_directory(environ: Mapping[str, str], fallback: Path) -> Path:
@@ -59,17 +58,7 @@ def cache_limit(environ: Mapping[str, str]) -> int:
     Raises:
         ConfigError: The environment says something that is no size.
     """
-    text = environ.get(LIMIT_VARIABLE, "")
-    if not text:
-        return _DEFAULT_LIMIT
-    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:I?B)?", text.strip().upper())
-    if match is None:
-        message = (
-            f'{LIMIT_VARIABLE} is "{text}", which is no size. Expected bytes, or a number with K, '
-            'M, G or T, as in "20G".'
-        )
-        raise ConfigError(message)
-    return int(match[1]) << _UNITS[match[2]]
+    return size_from(environ, LIMIT_VARIABLE, _DEFAULT_LIMIT)
 
 
 def _private(directory: Path) -> Path:
