@@ -2,10 +2,12 @@
 
 import re
 
+import click
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from scorecast.cli.command import Command
 from scorecast.cli.main import group
 
 FLIGHTS = 336_776
@@ -18,10 +20,13 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def examples(command: str) -> list[str]:
-    """Give the commands that a help text shows, with continued lines joined."""
+    """Give the commands that a help text shows, which are in it as they stand."""
+    found = group.get_command(click.Context(group), command)
+    assert isinstance(found, Command)
     text = CliRunner().invoke(group, [command, "--help"]).output
-    joined = re.sub(r"\\\n\s*", "", text)
-    return re.findall(r"^\s+((?:scorecast|spark-submit) .*)$", joined, re.MULTILINE)
+    shown = re.sub("^  ", "", text, flags=re.MULTILINE)
+    assert all(f"{example}\n" in shown for example in found.examples)
+    return list(found.examples)
 
 
 def test_demo_ends_with_summary_and_table(demo):
@@ -96,7 +101,7 @@ def test_shell_examples(demo, shell, repository):
         assert done.returncode == 0, command + (done.stdout + done.stderr)[-3000:]
 
 
-@pytest.mark.parametrize("command", ["batch-predict", "predict"])
+@pytest.mark.parametrize("command", group.list_commands(click.Context(group)))
 def test_examples_of_help(demo, shell, command):
     """Each of the three examples of a command's help runs as it stands, in their order."""
     assert demo.returncode == 0
@@ -106,6 +111,18 @@ def test_examples_of_help(demo, shell, command):
     for example in found:
         done = shell(example)
         assert done.returncode == 0, example + (done.stdout + done.stderr)[-3000:]
+
+
+def test_the_file_of_a_job(demo, shell):
+    """conf/batch_predict.yaml is a job that runs as it stands; its options do what it says."""
+    assert demo.returncode == 0
+    done = shell("spark-submit jobs/batch_predict.py --config conf/batch_predict.yaml")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    table = pq.read_table(shell.place / "build" / "delays_of_file.parquet")
+    assert table.num_rows == FLIGHTS
+    assert set(table.column_names) == {"flight_id", "carrier", "origin", "delay"}
+    done = shell("spark-submit jobs/batch_predict.py --config conf/batch_predict.yaml")
+    assert "already, by the same job" in done.stdout, done.stdout + done.stderr
 
 
 def test_every_command_is_in_the_readme(repository):

@@ -189,12 +189,7 @@ class BatchPredictConfig:
 
     def shown_options(self) -> dict[str, Any]:
         """Give all options as they may be shown: values that may be secret are not in it."""
-        values = self._values()
-        shown: dict[str, Any] = redacted_values(values)
-        # A query may be secret whatever it looks like, and so may all that only the model knows.
-        shown["model_uri"] = str(parse_model_uri(self.model_uri))
-        shown["extra_env"] = dict.fromkeys(self.extra_env, STARS)
-        return shown
+        return shown_values(self._values())
 
     def _values(self) -> dict[str, Any]:
         return {member.name: getattr(self, member.name) for member in fields(self)}
@@ -287,3 +282,17 @@ class BatchPredictConfig:
 
 def _holds_secret(path: str) -> bool:
     return "//" in path and redacted(path) != path
+
+
+def shown_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values of options as they may be shown, whether or not they are right.
+
+    Args:
+        values: Values by the names of the fields of `BatchPredictConfig`.
+    """
+    shown: dict[str, Any] = redacted_values(values)
+    # A query may be secret whatever it looks like, and so may all that only the model knows.
+    if values["model_uri"].strip():
+        shown["model_uri"] = str(parse_model_uri(values["model_uri"]))
+    shown["extra_env"] = dict.fromkeys(values["extra_env"], STARS)
+    return shown

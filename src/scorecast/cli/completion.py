@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from scorecast.cli.command import Command
+
 _EPILOG = """
 \b
 Put this into the file that your shell reads when it starts:
@@ -13,7 +15,17 @@ Put this into the file that your shell reads when it starts:
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(
+    "completion",
+    cls=Command,
+    examples=(
+        'eval "$(scorecast completion bash)"',
+        "scorecast completion zsh",
+        "scorecast completion fish",
+    ),
+    environment=(("MLFLOW_TRACKING_URI", "Server that names of models are asked of."),),
+    epilog=_EPILOG,
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> None:

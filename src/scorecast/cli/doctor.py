@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import click
 
+from scorecast.cli.command import Command
 from scorecast.cli.exit_codes import ENVIRONMENT
 
 
-@click.command("doctor")
-@click.option(
-    "--master",
-    metavar="URL",
-    help="Spark master to test.  [default: what Spark is configured with, else local[*,4]]",
+@click.command(
+    "doctor",
+    cls=Command,
+    groups=(
+        (
+            "Spark",
+            (
+                click.option(
+                    "--master",
+                    metavar="URL",
+                    help="Spark master to test. Default: what Spark is configured with, else "
+                    "local[*,4].",
+                ),
+            ),
+        ),
+    ),
+    examples=(
+        "scorecast doctor",
+        "scorecast doctor --master 'local[2,4]'",
+        "SPARK_CONF_DIR=conf scorecast doctor",
+    ),
+    environment=(
+        ("JAVA_HOME", "Java that Spark is started with."),
+        ("PYSPARK_PYTHON", "Python of the workers."),
+    ),
 )
 @click.pass_context
 def command(context: click.Context, master: str | None) -> None:

@@ -7,29 +7,32 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from scorecast.cli.command import Command
 from scorecast.cli.model_uris import RegisteredName
 
 _COLUMNS = ("version", "aliases", "stage", "status", "created", "run_id")
 
-_EPILOG = """
-\b
-Examples:
-  scorecast models list
-  scorecast models list --filter churn --json
-  scorecast models show churn
-  scorecast models show churn@champion
-
-\b
-The registry is that of MLFLOW_REGISTRY_URI, else of MLFLOW_TRACKING_URI.
-"""
+_ENVIRONMENT = (
+    ("MLFLOW_REGISTRY_URI", "The registry, else that of:"),
+    ("MLFLOW_TRACKING_URI", "The server that is asked."),
+)
 
 
-@click.group("models", epilog=_EPILOG)
+@click.group("models")
 def command() -> None:
     """Show the models of the registry, their versions and aliases."""
 
 
-@command.command("list")
+@command.command(
+    "list",
+    cls=Command,
+    examples=(
+        "scorecast models list",
+        "scorecast models list --filter churn",
+        "scorecast models list --filter churn --json",
+    ),
+    environment=_ENVIRONMENT,
+)
 @click.option("--filter", "prefix", default="", metavar="PREFIX", help="How names must begin.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_models(prefix: str, *, as_json: bool) -> None:
@@ -52,7 +55,16 @@ def list_models(prefix: str, *, as_json: bool) -> None:
         click.echo(f"No model{which} is registered.", err=True)
 
 
-@command.command("show")
+@command.command(
+    "show",
+    cls=Command,
+    examples=(
+        "scorecast models show churn",
+        "scorecast models show churn@champion",
+        "scorecast models show churn/3 --json",
+    ),
+    environment=_ENVIRONMENT,
+)
 @click.argument("name", type=RegisteredName(), metavar="NAME[/VERSION|@ALIAS]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show_model(name: str, *, as_json: bool) -> None:

@@ -1,27 +1,19 @@
-"""Options that several commands share, in one decorator."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import click
 
-
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is written: type and name of predictions, kept columns."""
-    for option in reversed(_OUTPUT_OPTIONS):
-        command = option(command)
-    return command
+from scorecast.cli.command import Option
+from scorecast.cli.names import KEPT
 
 
-def mode_option(*modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def mode_option(*modes: str) -> Option:
     """Give the option that says what to do when the output exists; the first is the default."""
     return click.option(
         "--mode",
         type=click.Choice(modes),
         default=modes[0],
-        show_default=True,
         help="What to do when the output exists.",
     )
 
@@ -32,7 +24,7 @@ model_digest_option = click.option(
     help="Digest that the model must have (sha256:...), as manifests hold it.",
 )
 
-_OUTPUT_OPTIONS = (
+prediction_options = (
     click.option(
         "--result-type",
         metavar="TYPE",
@@ -41,15 +33,20 @@ _OUTPUT_OPTIONS = (
     click.option(
         "--output-column",
         default="prediction",
-        show_default=True,
         metavar="NAME",
         help="Name of the column with the predictions.",
     ),
     click.option(
         "--keep",
+        type=KEPT,
         default="all",
-        show_default=True,
         metavar="all|none|A,B,...",
         help="Input columns to keep in the output.",
     ),
 )
+
+MODEL_ENVIRONMENT = (
+    ("MLFLOW_TRACKING_URI", "Server that models:/ and runs:/ URIs are asked from."),
+    ("SCORECAST_MLFLOW_CLIENT", "rest asks it without MLflow, also where MLflow is installed."),
+)
+"""Variables that commands read which take the URI of a model."""

@@ -7,38 +7,48 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from scorecast.cli.command import Command
 from scorecast.cli.model_uris import ModelUriType
-from scorecast.cli.options import mode_option, model_digest_option, output_options
+from scorecast.cli.options import (
+    MODEL_ENVIRONMENT,
+    mode_option,
+    model_digest_option,
+    prediction_options,
+)
 
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
 
-_EPILOG = """
-\b
-Examples, after `make demo`:
-  scorecast predict build/demo/model build/demo/flights.parquet -o build/delays.csv
-  scorecast predict build/demo/model build/demo/flights.parquet --keep flight_id > build/few.csv
-  scorecast predict build/demo/model build/demo/flights.parquet --keep none --format json | head -3
-"""
+_OUTPUT = (
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        help="File to write: .csv, .json or .parquet. Default: stdout.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(["csv", "json", "parquet"]),
+        help="Format to write. Default: that of the output's name; csv on stdout.",
+    ),
+    mode_option("error", "overwrite"),
+    *prediction_options,
+)
 
 
-@click.command(epilog=_EPILOG)
+@click.command(
+    "predict",
+    cls=Command,
+    groups=(("Model", (model_digest_option,)), ("Output", _OUTPUT)),
+    examples=(
+        "scorecast predict build/demo/model build/demo/flights.parquet -o build/delays.csv",
+        "scorecast predict build/demo/model build/demo/flights.parquet --keep none > build/few.csv",
+        "scorecast predict build/demo/model build/demo/flights.parquet --format json | head -3",
+    ),
+    environment=MODEL_ENVIRONMENT,
+)
 @click.argument("model_uri", type=ModelUriType())
 @click.argument("input", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="File to write: .csv, .json or .parquet. Default: stdout.",
-)
-@click.option(
-    "--format",
-    type=click.Choice(["csv", "json", "parquet"]),
-    help="Format to write. Default: that of the output's name; csv on stdout.",
-)
-@model_digest_option
-@output_options
-@mode_option("error", "overwrite")
 def command(  # noqa: PLR0913 - one argument per option
     model_uri: str,
     input: Path,  # noqa: A002 - the name of the argument
@@ -46,12 +56,11 @@ def command(  # noqa: PLR0913 - one argument per option
     format: str | None,  # noqa: A002 - the name of the option
     result_type: str | None,
     output_column: str,
-    keep: str,
+    keep: str | tuple[str, ...],
     mode: str,
     model_digest: str | None,
 ) -> None:
     """Predict on a file with a model: .csv, .json (records) or .parquet."""
-    from scorecast.cli.names import kept_columns
     from scorecast.local.files import predict_file
 
     report = predict_file(
@@ -61,7 +70,7 @@ def command(  # noqa: PLR0913 - one argument per option
         format=cast("Format | None", format),
         result_type=result_type,
         output_column=output_column,
-        keep=kept_columns(keep),
+        keep=keep,
         overwrite=mode == "overwrite",
         model_digest=model_digest,
     )

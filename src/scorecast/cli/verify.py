@@ -4,27 +4,40 @@ from __future__ import annotations
 
 import click
 
+from scorecast.cli.command import Command
 from scorecast.cli.exit_codes import OUTPUT
 
 _EPILOG = """
-\b
-Examples, after `make demo`:
-  scorecast verify build/demo/predictions.parquet
-  scorecast verify --deep build/demo/predictions.parquet
-
 \b
 Exit codes:
   0 as it was published   6 damaged, or no output of a job
 """
 
 
-@click.command(epilog=_EPILOG)
-@click.argument("output")
-@click.option(
-    "--deep",
-    is_flag=True,
-    help="Read every file: finds any changed byte. Without it, names and sizes are compared.",
+@click.command(
+    "verify",
+    cls=Command,
+    groups=(
+        (
+            "Check",
+            (
+                click.option(
+                    "--deep",
+                    is_flag=True,
+                    help="Read every file: finds any changed byte. Without it, names and sizes are "
+                    "compared.",
+                ),
+            ),
+        ),
+    ),
+    examples=(
+        "scorecast verify build/demo/predictions.parquet",
+        "scorecast verify --deep build/demo/predictions.parquet",
+        "scorecast verify build/demo/predictions.parquet && echo complete",
+    ),
+    epilog=_EPILOG,
 )
+@click.argument("output")
 def command(output: str, *, deep: bool) -> int:
     """Check an output of the batch job against its manifest."""
     from scorecast.batch.verify import verify

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 
 import scorecast
+from scorecast.cli.command import Command
 from scorecast.cli.main import group, main
-from scorecast.cli.names import kept_columns, split_names
+from scorecast.cli.names import KEPT
 
 COMMANDS = [
     "batch-predict",
@@ -26,7 +29,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str], option: st
     """The short and the long option give the same list, with a line on each command."""
     assert main([option]) == 0
 
-    lines = capsys.readouterr().out.split("Commands:\n")[1].splitlines()
+    lines = capsys.readouterr().out.split("Commands:\n")[1].split("\n\n")[0].splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == COMMANDS
     assert all(len(line.split()) > 3 for line in lines if line.startswith("  "))
 
@@ -41,6 +44,44 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str
     found = group.get_command(click.Context(group), command)
     assert found is not None
     assert all(p.help for p in found.params if isinstance(p, click.Option))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_groups_and_three_examples(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Every option stands below one heading, and the examples after all of them."""
+    found = group.get_command(click.Context(group), command)
+    assert isinstance(found, Command)
+    assert main([command, "--help"]) == 0
+
+    out = capsys.readouterr().out
+    assert "Options:" not in out
+    for param in found.params:
+        if isinstance(param, click.Option):
+            assert len(re.findall(rf"^  (?:-\w, )?{param.opts[-1]}[ \n]", out, re.MULTILINE)) == 1
+    assert out.count("\n  -h, --help ") == 1
+    examples = out.split("Examples, after `make demo`:\n")[1]
+    assert len(found.examples) == 3
+    assert all(f"  {example.splitlines()[0]}\n" in examples for example in found.examples)
+
+
+def test_help_of_the_job_has_the_groups_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    """And each option the variable that it is taken from, but for those that have none."""
+    assert main(["batch-predict", "--help"]) == 0
+    out = capsys.readouterr().out
+
+    headings = re.findall(r"^(\w[\w ]+):$", out, re.MULTILINE)
+    assert headings == [
+        *("Model", "Input", "Output", "Errors", "Speed", "Run again", "Spark", "Terminal"),
+        "Environment",
+    ]
+    words = " ".join(out.split())
+    assert "[env var: SCORECAST_MODE; default: error]" in words
+    assert "[env var: SCORECAST_INPUT; required]" in words
+    assert "Never take it from untrusted input" in words
+    for option in ("WHERE", "CONFIG", "SHOW_CONFIG", "HELP"):
+        assert f"SCORECAST_{option}" not in out
 
 
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,10 +104,11 @@ def test_what_cannot_be_understood_is_a_usage_error(
 
 def test_lists_of_names_are_split_at_commas() -> None:
     """Spaces around names do not count, nor do empty ones; all and none are words of their own."""
-    assert split_names("a, b c ,,d,") == ("a", "b c", "d")
-    assert kept_columns("all") == "all"
-    assert kept_columns("none") == "none"
-    assert kept_columns("id") == ("id",)
+    assert KEPT("a, b c ,,d,") == ("a", "b c", "d")
+    assert KEPT(["a,b", "c"]) == ("a,b", "c")
+    assert KEPT("all") == "all"
+    assert KEPT("none") == "none"
+    assert KEPT("id") == ("id",)
 
 
 @pytest.mark.parametrize("value", ["[1", "2024-02-31"])
