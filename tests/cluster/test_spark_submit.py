@@ -37,11 +37,28 @@ def test_a_failing_model_is_a_few_lines_and_exit_5(submit, people_file, tmp_path
     assert done.returncode == 5
     # spark-submit itself joins stderr of the Python process to stdout.
     shown = (done.stdout + done.stderr).splitlines()
-    assert any("Error: The model raised LookupError" in line for line in shown)
+    assert any("Error SC502: The model raised LookupError" in line for line in shown)
     assert any("line " in line and "in model" in line for line in shown)
     assert len(shown) < 15, done.stdout + done.stderr
+    assert "scorecast explain SC502" in shown
     assert not (tmp_path / "out").exists()
     assert not list(tmp_path.glob(".out*"))
+
+
+def test_tracebacks_on_request(submit, people_file, churn_model, tmp_path):
+    """--verbose shows those of Python and of the JVM before the same few lines."""
+    options = ("--model-uri", churn_model, "--input", people_file, "--output", tmp_path / "out")
+    broken = ("--where", "assert_true(age < 0)")
+    quiet, loud = submit(*options, *broken), submit(*options, *broken, "--verbose")
+    assert (quiet.returncode, loud.returncode) == (3, 3)
+    few, many = quiet.stdout + quiet.stderr, loud.stdout + loud.stderr
+    for text in (few, many):
+        assert text.rstrip().endswith("scorecast explain SC301")
+        assert "Error SC301: Spark could not read the input" in text
+    assert "Traceback" not in few
+    assert "\tat org.apache.spark" not in few
+    assert "Traceback (most recent call last)" in many
+    assert "\tat org.apache.spark" in many
 
 
 def test_help_names_every_option_with_examples(submit):

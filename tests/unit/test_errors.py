@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from scorecast import errors
-from scorecast.cli.exit_codes import exit_code
+from scorecast.cli import exit_codes
+from scorecast.cli.exit_codes import error_code, exit_code
 from scorecast.errors import (
     ConfigError,
     InputMismatchError,
@@ -28,45 +29,46 @@ def _subclasses(kind: type[ScorecastError]) -> Iterator[type[ScorecastError]]:
 
 
 CLASSES = list(dict.fromkeys(_subclasses(ScorecastError)))
-EXIT_CODES = {
-    "ScorecastError": 1,
-    "ConfigError": 2,
-    "UnknownNameError": 2,
-    "InputDataError": 3,
-    "InputChangedError": 3,
-    "InputFileError": 3,
-    "InputMismatchError": 3,
-    "ArtifactError": 4,
-    "ModelUriError": 4,
-    "ArchiveError": 4,
-    "ArtifactNotFoundError": 4,
-    "ModelError": 4,
-    "MLmodelError": 4,
-    "UnsupportedFlavorError": 4,
-    "ModelDigestError": 4,
-    "ModelLoadError": 4,
-    "ModelSaveError": 4,
-    "PredictionError": 5,
-    "JobTimeoutError": 5,
-    "NanPredictedError": 5,
-    "TooManyErrorsError": 5,
-    "WorkerDiedError": 5,
-    "BatchTimeoutError": 5,
-    "ModelPredictError": 5,
-    "OutputMismatchError": 5,
-    "OutputShapeError": 5,
-    "OutputError": 6,
-    "OutputExistsError": 6,
-    "OutputFullError": 6,
-    "OutputLockedError": 6,
-    "OutputChangedError": 6,
-    "OutputDamagedError": 6,
-    "MissingExtraError": 7,
-    "ShippingError": 7,
-    "DigestMismatchError": 7,
-    "RuntimeEnvironmentError": 7,
-    "JavaError": 7,
-    "WorkerEnvironmentError": 7,
+# What was published once: a code is never given to another class, and none disappears.
+CODES = {
+    "SC100": "ScorecastError",
+    "SC201": "ConfigError",
+    "SC202": "UnknownNameError",
+    "SC301": "InputDataError",
+    "SC302": "InputFileError",
+    "SC303": "InputChangedError",
+    "SC304": "InputMismatchError",
+    "SC401": "ArtifactError",
+    "SC402": "ArtifactNotFoundError",
+    "SC403": "ModelUriError",
+    "SC404": "ModelError",
+    "SC405": "MLmodelError",
+    "SC406": "UnsupportedFlavorError",
+    "SC407": "ModelDigestError",
+    "SC408": "ModelLoadError",
+    "SC409": "ModelSaveError",
+    "SC410": "ArchiveError",
+    "SC501": "PredictionError",
+    "SC502": "ModelPredictError",
+    "SC503": "WorkerDiedError",
+    "SC504": "BatchTimeoutError",
+    "SC505": "OutputMismatchError",
+    "SC506": "OutputShapeError",
+    "SC507": "TooManyErrorsError",
+    "SC508": "NanPredictedError",
+    "SC509": "JobTimeoutError",
+    "SC601": "OutputError",
+    "SC602": "OutputExistsError",
+    "SC603": "OutputFullError",
+    "SC604": "OutputLockedError",
+    "SC605": "OutputChangedError",
+    "SC606": "OutputDamagedError",
+    "SC701": "RuntimeEnvironmentError",
+    "SC702": "JavaError",
+    "SC703": "WorkerEnvironmentError",
+    "SC704": "MissingExtraError",
+    "SC705": "ShippingError",
+    "SC706": "DigestMismatchError",
 }
 
 
@@ -79,10 +81,21 @@ def test_every_error_survives_the_way_from_worker_to_driver(kind: type[Scorecast
     assert str(arrived) == 'What "x" failed, and what to do.'
 
 
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
-def test_every_error_has_its_exit_code(kind: type[ScorecastError]) -> None:
-    """The exit code of every class is the documented one."""
-    assert exit_code(kind("x")) == EXIT_CODES[kind.__name__]
+def test_codes_are_those_that_were_published() -> None:
+    """Every class has exactly one code, no code has two, and none of those that were is gone."""
+    assert {code: kind.__name__ for kind, code in exit_codes.CODES.items()} == CODES
+    assert set(exit_codes.CODES) == set(CLASSES)
+    assert len(set(exit_codes.CODES.values())) == len(CLASSES)
+
+
+@pytest.mark.parametrize(("code", "name"), CODES.items(), ids=CODES)
+def test_the_exit_code_is_in_the_code(code: str, name: str) -> None:
+    """The digit behind SC is the exit code of the class, and of classes below it."""
+    kind = getattr(errors, name)
+    below = type("BelowError", (kind,), {})
+
+    assert (error_code(kind("x")), exit_code(kind("x"))) == (code, int(code[2]))
+    assert error_code(below("x")) == code
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)

@@ -15,8 +15,10 @@ from collections.abc import Sequence
 import click
 
 from scorecast import __version__
-from scorecast.cli.exit_codes import exit_code
+from scorecast.cli.command import Shown
+from scorecast.cli.exit_codes import INTERRUPTED, exit_code
 from scorecast.cli.shells import COMPLETE_VARIABLE, use_own_bash
+from scorecast.cli.show_error import colours, show_error
 from scorecast.errors import ScorecastError
 from scorecast.redaction import redacted, secrets_hidden
 
@@ -24,6 +26,7 @@ _COMMANDS = {
     "batch-predict": "batch_predict",
     "completion": "completion",
     "doctor": "doctor",
+    "explain": "explain",
     "inspect": "inspect",
     "java-home": "java_home",
     "models": "models",
@@ -31,6 +34,14 @@ _COMMANDS = {
     "verify": "verify",
 }
 
+
+_EPILOG = """
+\b
+Start with:
+  scorecast doctor
+  scorecast inspect build/demo/model
+  scorecast predict build/demo/model build/demo/flights.parquet --format json | head -3
+"""
 
 # They print an error that is raised as well, as pages of JSON with values of the data.
 _SPARK_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
@@ -52,7 +63,11 @@ class _LazyGroup(click.Group):
         return command if isinstance(command, click.Command) else None
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="scorecast")
 def group() -> None:
     """Predict with MLflow-compatible models, on Apache Spark and without it."""
@@ -74,15 +89,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         use_own_bash()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+    shown, color = Shown(), colours(os.environ)
     try:
         with secrets_hidden():
             result = group.main(
                 args=None if arguments is None else list(arguments),
                 prog_name="scorecast",
                 standalone_mode=False,
+                obj=shown,
+                color=color,
             )
     except ScorecastError as error:
-        click.echo(f"Error: {error}", err=True)
+        show_error(error, sys.stderr, verbose=shown.verbose, color=color)
         return exit_code(error)
     except click.ClickException as error:
         told = io.StringIO()
@@ -91,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except click.Abort:
         click.echo("Interrupted.", err=True)
-        return 130
+        return INTERRUPTED
     return result if isinstance(result, int) else 0
 
 

@@ -16,6 +16,7 @@ COMMANDS = [
     "batch-predict",
     "completion",
     "doctor",
+    "explain",
     "inspect",
     "java-home",
     "models",

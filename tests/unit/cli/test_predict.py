@@ -209,7 +209,7 @@ def test_the_command_works_as_a_process(
 
     failed = process(src_on_path, "predict", tmp_path / "nowhere", csv)
     assert (failed.returncode, failed.stdout) == (4, b"")
-    assert failed.stderr.startswith(b"Error: No model at")
+    assert failed.stderr.startswith(b"Error SC402: No model at")
     assert b"Traceback" not in failed.stderr
 
 
