@@ -121,8 +121,6 @@ def test_the_file_of_a_job(demo, shell):
     table = pq.read_table(shell.place / "build" / "delays_of_file.parquet")
     assert table.num_rows == FLIGHTS
     assert set(table.column_names) == {"flight_id", "carrier", "origin", "delay"}
-    done = shell("spark-submit jobs/batch_predict.py --config conf/batch_predict.yaml")
-    assert "already, by the same job" in done.stdout, done.stdout + done.stderr
 
 
 def test_every_command_is_in_the_readme(repository):

@@ -48,13 +48,13 @@ def test_a_failing_model_is_a_few_lines_and_exit_5(submit, people_file, tmp_path
 def test_tracebacks_on_request(submit, people_file, churn_model, tmp_path):
     """--verbose shows those of Python and of the JVM before the same few lines."""
     options = ("--model-uri", churn_model, "--input", people_file, "--output", tmp_path / "out")
-    broken = ("--where", "assert_true(age < 0)")
+    broken = ("--where", "age / (age - age) > 1")
     quiet, loud = submit(*options, *broken), submit(*options, *broken, "--verbose")
     assert (quiet.returncode, loud.returncode) == (3, 3)
     few, many = quiet.stdout + quiet.stderr, loud.stdout + loud.stderr
     for text in (few, many):
-        assert text.rstrip().endswith("scorecast explain SC301")
-        assert "Error SC301: Spark could not read the input" in text
+        assert 'with the condition "age / (age - age) > 1": [DIVIDE_BY_ZERO]' in text
+        assert "\nscorecast explain SC301\n" in text
     assert "Traceback" not in few
     assert "\tat org.apache.spark" not in few
     assert "Traceback (most recent call last)" in many

@@ -45,7 +45,10 @@ def classified(error: Exception, config: BatchPredictConfig) -> ScorecastError:
         return ModelPredictError(f"A Python worker failed: {last}")
     if failed_in_input(error) or condition is not None:
         # Apart from Python, Spark evaluates nothing on rows but the condition of the job.
-        return InputDataError(f'Spark could not read the input "{shown}": {reason_of(error)}')
+        condition_told = f' with the condition "{config.where}"' if config.where else ""
+        return InputDataError(
+            f'Spark could not read the input "{shown}"{condition_told}: {reason_of(error)}'
+        )
     return RuntimeEnvironmentError(f"Spark ended the job: {reason_of(error)}")
 
 

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from scorecast.models.yaml_file import NotYamlError, parse_yaml
 
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:  # older versions of click know no types of types
+    _ParamType = click.ParamType
 
-class Words(click.ParamType[Any]):
+
+class Words(_ParamType):
     """Any text; a variable of the environment holds several, quoted as in a shell."""
 
     name = "text"
@@ -64,7 +69,7 @@ class NamedValue(NamedText):
             self.fail(f"a value cannot be read: {error}", param, ctx)
 
 
-class Names(click.ParamType[Any]):
+class Names(_ParamType):
     """``a,b,c``, or a list of names, which may hold commas; gives a tuple.
 
     Attributes:

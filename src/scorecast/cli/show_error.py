@@ -57,13 +57,15 @@ def _in_lines(message: str, width: int) -> str:
     """Give every sentence lines of its own, those after the first one indented."""
     lines: list[str] = []
     for line in message.splitlines():
-        for sentence in _SENTENCES.split(line):
+        item = 2 if line.lstrip().startswith("- ") else 0
+        margin = max(len(line) - len(line.lstrip()), 2)
+        for number, sentence in enumerate(_SENTENCES.split(line.lstrip())):
             lines.append(
                 textwrap.fill(
                     sentence,
                     width,
-                    initial_indent="  " if lines else "",
-                    subsequent_indent="  ",
+                    initial_indent=" " * (margin + item * bool(number)) if lines else "",
+                    subsequent_indent=" " * (margin + item),
                     break_long_words=False,
                     break_on_hyphens=False,
                 )

@@ -273,7 +273,7 @@ def test_several_values_of_a_variable_are_words(monkeypatch):
         ("SCORECAST_UNITS", "many", "It is from the environment, SCORECAST_UNITS."),
         ("SCORECAST_ENGINE", "fast", "It is from the environment, SCORECAST_ENGINE."),
         ("SCORECAST_PARAM", "depth", "It is from the environment, SCORECAST_PARAM."),
-        ("SCORECAST_INPUT_OPTION", "'a", "'--input-option': the words of its environment variable"),
+        ("SCORECAST_INPUT_OPTION", "'a", "the words of its environment variable cannot be told"),
     ],
 )
 def test_a_wrong_variable_is_named(monkeypatch, capsys, name, value, words):
