@@ -1,6 +1,7 @@
 """``make demo``, and the examples of README and help texts, which run on what it makes."""
 
 import re
+from collections.abc import Iterator
 
 import click
 import pyarrow.parquet as pq
@@ -19,14 +20,15 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def examples(command: str) -> list[str]:
-    """Give the commands that a help text shows, which are in it as they stand."""
-    found = group.get_command(click.Context(group), command)
-    assert isinstance(found, Command)
-    text = CliRunner().invoke(group, [command, "--help"]).output
-    shown = re.sub("^  ", "", text, flags=re.MULTILINE)
-    assert all(f"{example}\n" in shown for example in found.examples)
-    return list(found.examples)
+def leaves(of: click.Group, *before: str) -> Iterator[tuple[str, Command]]:
+    """Give the words and the value of each command that does something."""
+    ctx = click.Context(of)
+    for name in of.list_commands(ctx):
+        found = of.get_command(ctx, name)
+        if isinstance(found, click.Group):
+            yield from leaves(found, *before, name)
+        else:
+            yield " ".join((*before, name)), found
 
 
 def test_demo_ends_with_summary_and_table(demo):
@@ -101,14 +103,16 @@ def test_shell_examples(demo, shell, repository):
         assert done.returncode == 0, command + (done.stdout + done.stderr)[-3000:]
 
 
-@pytest.mark.parametrize("command", group.list_commands(click.Context(group)))
-def test_examples_of_help(demo, shell, command):
-    """Each of the three examples of a command's help runs as it stands, in their order."""
+@pytest.mark.parametrize(("words", "command"), list(leaves(group)))
+def test_examples_of_help(demo, shell, words, command):
+    """Each of the three examples of a command's help runs as it stands there, in their order."""
     assert demo.returncode == 0
-    found = examples(command)
-    assert len(found) == 3, found
+    text = CliRunner().invoke(group, [*words.split(), "--help"]).output
+    shown = re.sub("^  ", "", text, flags=re.MULTILINE)
+    assert len(command.examples) == 3
     shell(CLEAN)
-    for example in found:
+    for example in command.examples:
+        assert f"{example}\n" in shown
         done = shell(example)
         assert done.returncode == 0, example + (done.stdout + done.stderr)[-3000:]
 

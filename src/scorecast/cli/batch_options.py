@@ -90,8 +90,8 @@ _INPUT = (
         "--where",
         metavar="SQL",
         allow_from_autoenv=False,
-        help="Condition that rows must meet. Never take it from untrusted input: Spark runs it "
-        "with the rights of the job. Not taken from the environment.",
+        help="Condition that rows must meet, never from untrusted input: Spark runs it with the "
+        "rights of the job. Not taken from the environment.",
     ),
     click.option(
         "--columns",

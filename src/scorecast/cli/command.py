@@ -31,7 +31,7 @@ class Shown:
 
 
 class Command(click.Command):
-    """A command whose options stand in groups.
+    """A command whose options stand in groups; those of decorators stand below ``Options``.
 
     Args:
         groups: Headings and options, in the order of the help. ``--verbose`` and ``--help`` are
@@ -52,12 +52,12 @@ class Command(click.Command):
     ) -> None:
         self.examples = tuple(examples)
         self.environment = tuple(environment)
-        self._headings: dict[str, str] = {}
+        self._headings = {"--help": TERMINAL}
         made = []
         for heading, options in (*groups, (TERMINAL, (_VERBOSE,))):
             for option in map(_made, options):
                 option.show_envvar = option.allow_from_autoenv
-                self._headings[str(option.name)] = heading
+                self._headings[option.opts[-1]] = heading
                 made.append(option)
         rest["params"] = [*rest.get("params", ()), *made]
         rest["context_settings"] = {**_SETTINGS, **rest.get("context_settings", {})}
@@ -80,7 +80,8 @@ class Command(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             if isinstance(param, click.Option) and (record := param.get_help_record(ctx)):
-                groups.setdefault(self._headings.get(str(param.name), TERMINAL), []).append(record)
+                heading = self._headings.get(param.opts[-1], "Options")
+                groups.setdefault(heading, []).append(record)
         if self.environment:
             groups["Environment"] = list(self.environment)
         for heading, records in groups.items():

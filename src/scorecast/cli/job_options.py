@@ -39,7 +39,7 @@ _FILE = "scorecast.job_file"
 # How like an option a variable must be; the prefix that they share counts.
 _NEAR = 0.85
 # They say where to look, or what only a person at a terminal asks for.
-_COMMAND_LINE_ONLY = ("config", "show_config", "verbose", "help")
+_COMMAND_LINE_ONLY = ("config", "show_config", "verbose")
 
 
 def _read_config(ctx: click.Context, option: click.Parameter, file: str | None) -> None:

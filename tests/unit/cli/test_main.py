@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -47,17 +48,27 @@ def test_every_command_has_help(capsys: pytest.CaptureFixture[str], command: str
     assert all(p.help for p in found.params if isinstance(p, click.Option))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def leaves(of: click.Group, *before: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Give the words and the value of each command that does something."""
+    ctx = click.Context(of)
+    for name in of.list_commands(ctx):
+        found = of.get_command(ctx, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from leaves(found, *before, name)
+        else:
+            yield (*before, name), found
+
+
+@pytest.mark.parametrize(("words", "found"), list(leaves(group)), ids=str)
 def test_help_has_groups_and_three_examples(
-    capsys: pytest.CaptureFixture[str], command: str
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], found: click.Command
 ) -> None:
     """Every option stands below one heading, and the examples after all of them."""
-    found = group.get_command(click.Context(group), command)
     assert isinstance(found, Command)
-    assert main([command, "--help"]) == 0
+    assert main([*words, "--help"]) == 0
 
     out = capsys.readouterr().out
-    assert "Options:" not in out
     for param in found.params:
         if isinstance(param, click.Option):
             assert len(re.findall(rf"^  (?:-\w, )?{param.opts[-1]}[ \n]", out, re.MULTILINE)) == 1
@@ -80,7 +91,7 @@ def test_help_of_the_job_has_the_groups_in_their_order(capsys: pytest.CaptureFix
     words = " ".join(out.split())
     assert "[env var: SCORECAST_MODE; default: error]" in words
     assert "[env var: SCORECAST_INPUT; required]" in words
-    assert "Never take it from untrusted input" in words
+    assert "never from untrusted input: Spark runs it" in words
     for option in ("WHERE", "CONFIG", "SHOW_CONFIG", "HELP"):
         assert f"SCORECAST_{option}" not in out
 
