@@ -18,7 +18,7 @@ import yaml
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.cli.names import NamedText, NamedValue, Names
 from scorecast.errors import ConfigError, did_you_mean, one_line
-from scorecast.filesystems import filesystem_at, without_secrets
+from scorecast.filesystems import filesystem_at
 
 _NULL = "tag:yaml.org,2002:null"
 
@@ -90,7 +90,7 @@ def _read(file: str, shown: str) -> bytes:
         with filesystem.open_input_stream(path) as stream:
             return bytes(stream.read())
     except (pa.ArrowException, OSError, ValueError, RuntimeError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or without_secrets(one_line(error))
+        reason = (isinstance(error, OSError) and error.strerror) or one_line(error)
         message = (
             f'Cannot read the job file "{shown}": {reason}. Give --config the path of a YAML file, '
             "or its URI on a store that the environment has credentials for."

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,8 +149,6 @@ def _text(value: Any) -> str:
         return ", ".join(map(_text, value)) or "-"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.strip() and (uri := parse_model_uri(value)).has_password:
-        return str(uri)
     return "-" if value is None else str(value)
 
 

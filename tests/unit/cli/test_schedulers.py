@@ -112,7 +112,7 @@ def test_the_application_has_fields_that_the_operator_knows():
 def test_the_application_has_settings_of_the_conf_directory():
     """What stands in both files is the same."""
     lines = (ROOT / "conf" / "spark-defaults.conf").read_text().splitlines()
-    defaults = dict(line.split() for line in lines if line and not line.startswith("#"))
+    defaults = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
     given = yaml.safe_load(APPLICATION.read_text())["spec"]["sparkConf"]
     shared = {name: value for name, value in given.items() if name in defaults}
     assert len(shared) == 3
