@@ -12,6 +12,7 @@ import click
 import pytest
 
 from scorecast.cli.main import group, main
+from scorecast.errors import ConfigError
 
 CORPUS = (
     "$(touch HARMED)",
@@ -83,7 +84,7 @@ def commands() -> list[tuple[str, click.Command]]:
 
 # What an option needs beside it so that its value goes as far as it can.
 _NEEDED = {"batch-predict": {"model_uri": "m", "input": "in.parquet", "output": "out"}}
-_KEYED = ("named_texts", "named_values")
+_KEYED = ("no_name_twice",)
 
 
 def calls() -> list[Any]:
@@ -170,7 +171,7 @@ def test_a_value_is_no_option(
         for words in words_of(name, command, parameter, value):
             try:
                 context = command.make_context(name, list(words))
-            except click.UsageError:
+            except (click.UsageError, ConfigError):
                 continue  # it is refused, as a value of no use
             flags = [
                 each.name
