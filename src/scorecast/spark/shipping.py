@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark import SparkFiles, TaskContext
 
+from scorecast.cache.copies import ModelCopy, open_copy
+from scorecast.cache.machine import cache_directory
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import PackedModel, pack
 from scorecast.spark.versions import is_connect
-from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.handle import ModelHandle, ModelSource
-from scorecast.worker.machine import cache_directory
 
 if TYPE_CHECKING:
     from pyspark import Broadcast

@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from scorecast.worker.locks import locked_if_free
+from scorecast.cache.locks import locked_if_free
 
 _LEFTOVERS = ("new", "old")
 

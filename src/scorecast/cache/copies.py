@@ -21,13 +21,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorecast.cache.eviction import discard, leftover, make_room
+from scorecast.cache.locks import Lock, locked
+from scorecast.cache.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
+from scorecast.cache.stamps import facts, stamped_facts, write_stamp
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import copy_files, directory_size, tree_digest, unpack
 from scorecast.private import make_private
-from scorecast.worker.eviction import discard, leftover, make_room
-from scorecast.worker.locks import Lock, locked
-from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
-from scorecast.worker.stamps import facts, stamped_facts, write_stamp
 
 _MODEL = "model"
 _STAMP = "stamp.json"
