@@ -38,6 +38,7 @@ EXIT_CODES = {
     "InputMismatchError": 3,
     "ArtifactError": 4,
     "ModelUriError": 4,
+    "ArtifactDiskError": 4,
     "ArchiveError": 4,
     "ArtifactNotFoundError": 4,
     "ModelError": 4,

@@ -23,6 +23,7 @@ from scorecast.models.mlmodel import mlmodel_file, read_model_info
 from scorecast.models.params import complete_params
 from scorecast.models.signature import Signature
 from scorecast.packing import copy_files, tree_digest
+from scorecast.progress import shown
 from scorecast.redaction import secrets_hidden
 from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
@@ -75,7 +76,7 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
             "scorecast.inspect_model(URI).digest gives them."
         )
         raise ConfigError(message)
-    fetched = fetch_model(model_uri)
+    fetched = fetch_model(model_uri, shown)
     mlmodel_file(fetched.directory)  # before anything that is no model is hashed
     found = tree_digest(fetched.directory)
     if digest not in (None, found):

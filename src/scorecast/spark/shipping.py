@@ -162,7 +162,7 @@ def _on_this_machine(spark: SparkSession, model: ResolvedModel) -> LocalSource:
     directory = model.fetched.directory.absolute()
     root = cache_directory(environ, _root())
     copy = open_copy(root, model.digest, lambda: directory, environ=environ)
-    return LocalSource((copy.directory, directory), copy)
+    return LocalSource(tuple(dict.fromkeys((copy.directory, directory))), copy)
 
 
 def _as_artifact(spark: SparkSession, packed: PackedModel) -> ArtifactSource:

@@ -121,7 +121,7 @@ def test_changed_files_are_found_and_replaced(root: Path, packed: PackedModel, c
     directory = open_copy(root, packed.digest, lambda: packed.data).directory
     change(directory)
 
-    with pytest.warns(UserWarning, match="were changed after they were unpacked"):
+    with pytest.warns(UserWarning, match="were changed after they were checked"):
         again = open_copy(root, packed.digest, lambda: packed.data)
 
     assert contents(again.directory) == FILES
