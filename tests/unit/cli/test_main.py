@@ -11,6 +11,7 @@ from scorecast.cli.names import kept_columns, split_names
 
 COMMANDS = [
     "batch-predict",
+    "cache",
     "completion",
     "doctor",
     "inspect",
