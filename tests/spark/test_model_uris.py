@@ -231,6 +231,12 @@ assert not [name for name in sys.modules if name.partition(".")[0] == "mlflow"]
     assert done.stdout.strip() == "[30.]"
 
 
+def test_the_registered_version_is_told(client):
+    """An alias is shown as what it stands for."""
+    info = scorecast.inspect_model("models:/churn@champion")
+    assert (info.registered_name, info.registered_version) == ("churn", "2")
+
+
 def downloads(server, monkeypatch, name):
     """Count the downloads of files of artifacts; gives the counter and the address to ask."""
     read = []

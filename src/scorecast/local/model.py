@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
+from scorecast.artifacts.references import registered_version
 from scorecast.artifacts.uri import Scratch, writing
 from scorecast.errors import ConfigError, ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
@@ -87,6 +88,8 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
         )
         raise ModelDigestError(message)
     info = read_model_info(fetched.directory)
+    if registered := registered_version(fetched.resolved_uri):
+        info = replace(info, registered_name=registered[0], registered_version=registered[1])
     return ResolvedModel(fetched, replace(info, uri=str(parse_model_uri(model_uri)), digest=found))
 
 
