@@ -36,7 +36,7 @@ for name in filter(None, libraries.split(",")):
 started = time.monotonic()
 unpacked = False
 if load == "1":
-    from scorecast.worker.copies import open_copy
+    from scorecast.cache.copies import open_copy
     handle, archive, data = pickle.loads(Path(handle_file).read_bytes())
 
     class Source:

@@ -9,7 +9,8 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── ArtifactError                       the place that a model URI names
     │   ├── ModelUriError (ValueError)
     │   ├── ArchiveError
-    │   └── ArtifactNotFoundError
+    │   ├── ArtifactNotFoundError
+    │   └── ArtifactDiskError               the disk here, not the place
     ├── ModelError                          the model directory itself
     │   ├── MLmodelError
     │   ├── UnsupportedFlavorError
@@ -105,6 +106,10 @@ class ArchiveError(ArtifactError):
 
 class ArtifactNotFoundError(ArtifactError):
     """Raised when nothing is stored at the place that a model URI names."""
+
+
+class ArtifactDiskError(ArtifactError):
+    """Raised when the disk here refuses what is downloaded; the cause is the `OSError`."""
 
 
 class ModelError(ScorecastError):

@@ -177,7 +177,7 @@ def _check_member(name: str) -> None:
         message = f'The packed model holds the path "{name}", which leaves its directory.'
         raise ShippingError(message)
     # The digest passes over these names, and Python would run bytecode that it finds there.
-    if not _IGNORED.isdisjoint(path.parts):
+    if is_ignored(path):
         message = f'The packed model holds "{name}", which is never packed: it was tampered with.'
         raise DigestMismatchError(message)
 
@@ -216,6 +216,22 @@ def _copy(source: IO[bytes], target: IO[bytes] | None) -> tuple[str, int]:
         if target is not None:
             target.write(chunk)
     return hashed.hexdigest(), size
+
+
+def is_ignored(path: PurePosixPath) -> bool:
+    """Tell whether a path in a model is one that no digest counts and no copy holds."""
+    return not _IGNORED.isdisjoint(path.parts)
+
+
+def remove_ignored(directory: Path) -> None:
+    """Remove from a directory what no digest counts, such as bytecode that Python would run.
+
+    Raises:
+        OSError: The system refuses.
+    """
+    for path in sorted(directory.rglob("*"), reverse=True):
+        if is_ignored(PurePosixPath(path.relative_to(directory))):
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def model_entries(directory: Path) -> Iterator[tuple[str, Path]]:

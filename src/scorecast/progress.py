@@ -23,6 +23,9 @@ Unit: TypeAlias = Literal["bytes", "rows"]
 Advance = Callable[[int], None]
 """Says that so many more are done, or fewer if they have to be done again; in any thread."""
 
+Reached = Callable[[int], None]
+"""Says how many bytes of one file are there, which may be less than before."""
+
 _Draw = tuple[Advance, Callable[[], None]]
 
 
@@ -42,11 +45,28 @@ class Progress(Protocol):
         ...
 
 
+def ignore(size: int) -> None:
+    """Do nothing with a number of bytes."""
+    del size
+
+
+def counted(advance: Advance) -> Reached:
+    """Give what tells `advance` how much more there is of one file."""
+    before = 0
+
+    def reached(size: int) -> None:
+        nonlocal before
+        before, more = size, size - before
+        advance(more)
+
+    return reached
+
+
 @contextmanager
 def silent(what: str, total: int | None, unit: Unit = "bytes") -> Iterator[Advance]:
     """Show nothing."""
     del what, total, unit
-    yield lambda _: None
+    yield ignore
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Models of a real MLflow server: the right version, the same files, and errors that help."""
 
-import gc
 import json
 import logging
 import os
@@ -232,14 +231,71 @@ assert not [name for name in sys.modules if name.partition(".")[0] == "mlflow"]
     assert done.stdout.strip() == "[30.]"
 
 
-def test_what_was_downloaded_goes_with_the_model(rest):
-    """Files of a model that nobody holds any more do not stay on the disk."""
-    fetched = fetch_model("models:/churn/1")
-    place = fetched.directory
-    assert place.stat().st_mode & 0o77 == 0
-    del fetched
-    gc.collect()
-    assert not place.parent.exists()
+def test_the_registered_version_is_told(client):
+    """An alias is shown as what it stands for."""
+    info = scorecast.inspect_model("models:/churn@champion")
+    assert (info.registered_name, info.registered_version) == ("churn", "2")
+
+
+def downloads(server, monkeypatch, name):
+    """Count the downloads of files of artifacts; gives the counter and the address to ask."""
+    read = []
+
+    def harm(handler, content):
+        if "/mlflow-artifacts/artifacts/" in handler.path:
+            read.append(handler.path)
+        return False
+
+    meddler = Meddler(server.url, harm)
+    use(monkeypatch, meddler.url, name)
+    return meddler, read
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_a_version_is_downloaded_once(server, monkeypatch, name):
+    """Also by its alias: what nobody replaces is taken from the cache, as long as it is intact."""
+    meddler, read = downloads(server, monkeypatch, name)
+    with meddler:
+        first = fetch_model("models:/churn@champion")
+        once = len(read)
+        assert once
+        second = fetch_model("models:/churn/2")
+        assert (len(read), second.directory) == (once, first.directory)
+        assert second.directory.stat().st_mode & 0o77 == 0
+        (second.directory / "MLmodel").write_text("flavors: {}")
+        with pytest.warns(UserWarning, match="changed after they were checked"):
+            third = fetch_model("models:/churn/2")
+    assert len(read) == 2 * once
+    wanted = tree_digest(Path(server.files["models:/churn@champion"]))
+    assert tree_digest(third.directory) == wanted
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_files_of_a_run_may_change(server, monkeypatch, name, tmp_path):
+    """They are downloaded by each call, since their sizes say nothing about what is in them."""
+    from mlflow import MlflowClient
+
+    meddler, _ = downloads(server, monkeypatch, name)
+    with meddler:
+        for text in ("one", "two"):
+            (tmp_path / "a").write_text(text)
+            MlflowClient(server.url).log_artifact(server.runs[0], tmp_path / "a", f"of {name}")
+            fetched = fetch_model(f"runs:/{server.runs[0]}/of {name}")
+            assert (fetched.directory / "a").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_a_full_disk_is_told(server, monkeypatch, name):
+    """By either client it is known before the download that there is no room."""
+    meddler, read = downloads(server, monkeypatch, name)
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=7))
+    with (
+        meddler,
+        pytest.raises(ArtifactError, match=r"No space left .* bytes and 7 are free.*CACHE_DIR"),
+    ):
+        fetch_model("models:/churn/1")
+    assert read == []
 
 
 def test_a_busy_server_is_asked_again(server, monkeypatch, caplog):
@@ -365,6 +421,24 @@ def test_a_listing_that_leads_out_is_refused(server, monkeypatch, name):
         use(monkeypatch, meddler.url)
         with pytest.raises(ArtifactError, match="leads out of the model"):
             fetch_model("models:/churn/1")
+
+
+def test_an_empty_directory_is_part_of_a_model(server, monkeypatch):
+    """The digest counts it."""
+
+    def harm(handler, content):
+        if "artifacts?path" in handler.path:
+            files = [{"path": "hollow", "is_dir": True}, {"path": "a", "file_size": 3}]
+            whole = json.dumps({"files": [] if "hollow" in handler.path else files})
+            handler.answer(200, whole.encode())
+        else:
+            handler.answer(200, b"abc")
+        return True
+
+    with Meddler(server.url, harm) as meddler:
+        use(monkeypatch, meddler.url)
+        fetched = fetch_model("mlflow-artifacts:/m")
+    assert sorted(path.name for path in fetched.directory.rglob("*")) == ["a", "hollow"]
 
 
 @pytest.mark.parametrize("uri", ["models:/churn/1", "models:/churn@champion", "runs:/0123/m"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import scorecast
+from scorecast.cache.locks import locked_if_free
 from scorecast.errors import ShippingError
 from scorecast.local.model import resolve_model
 from scorecast.packing import pack
@@ -16,7 +17,6 @@ from scorecast.spark.prepare import check_model
 from scorecast.spark.shipping import BroadcastSource, ship_model
 from scorecast.spark.udf import ModelUdf
 from scorecast.worker.handle import ModelHandle
-from scorecast.worker.locks import locked_if_free
 from scorecast.worker.options import PredictOptions
 
 

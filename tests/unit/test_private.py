@@ -13,11 +13,11 @@ import pytest
 
 import scorecast
 from scorecast.artifacts.uri import Scratch
+from scorecast.cache.copies import open_copy
+from scorecast.cache.machine import DIRECTORY_VARIABLE, cache_directory
 from scorecast.errors import ShippingError
 from scorecast.packing import pack
 from scorecast.private import make_private
-from scorecast.worker.copies import open_copy
-from scorecast.worker.machine import DIRECTORY_VARIABLE, cache_directory
 from scorecast.worker.mapped import mapped_objects
 
 

@@ -1,6 +1,10 @@
 """How far work is: lines for logs, and who sees a bar."""
 
 import logging
+import os
+import pty
+import subprocess
+import sys
 
 import pytest
 
@@ -54,3 +58,50 @@ def test_nobody_sees_a_bar_where_no_terminal_is(progress, capfd):
 def test_times_are_told_as_people_read_them(seconds, text):
     """Seconds, minutes, or hours and minutes."""
     assert duration(seconds) == text
+
+
+CODE = """
+import sys
+from scorecast import progress
+progress._DELAY = float(sys.argv[1])
+with progress.shown("s3://bucket/[churn]", 3_000_000) as advance:
+    for _ in range(3):
+        advance(1_000_000)
+print("done")
+"""
+
+
+def run(environ, *, delay=0, terminal=True):
+    """Run the code; give what it writes to stdout and stderr."""
+    ours, its = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(delay)],
+        env={**environ, "TERM": "xterm", "COLUMNS": "120"},
+        stdout=subprocess.PIPE,
+        stderr=its if terminal else subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    os.close(its)
+    written = b""
+    try:
+        while chunk := os.read(ours, 1 << 16):
+            written += chunk
+    except OSError:  # how Linux says that nobody writes to the terminal any more
+        pass
+    os.close(ours)
+    return done.stdout, written.decode() if terminal else done.stderr
+
+
+def test_a_terminal_shows_a_bar(src_on_path):
+    """What is done, as it stands, and how much of it; the output of the command is its own."""
+    out, shown = run(src_on_path)
+    assert out == "done\n"
+    assert "s3://bucket/[churn]" in shown
+    assert "3.0/3.0 MB" in shown
+
+
+def test_short_work_and_files_show_none(src_on_path):
+    """Logs are not filled with bars."""
+    assert run(src_on_path, delay=60) == ("done\n", "")
+    assert run(src_on_path, terminal=False) == ("done\n", "")

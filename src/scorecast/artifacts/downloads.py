@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from scorecast.artifacts.retries import BrokenAnswerError, with_retries
 from scorecast.artifacts.transport import Server, opened
 from scorecast.artifacts.uri import writing
+from scorecast.progress import Reached, ignore
 
 _CHUNK = 1 << 20
 _PARTIAL = 206
@@ -43,8 +44,14 @@ class _Progress:
         return {"Range": f"bytes={self.written}-", "If-Range": self.version}
 
 
-def download(
-    server: Server, path: str, target: Path, size: int | None = None, *, limit: int | None = None
+def download(  # noqa: PLR0913 - where from, where to, and what may come
+    server: Server,
+    path: str,
+    target: Path,
+    size: int | None = None,
+    *,
+    limit: int | None = None,
+    reached: Reached = ignore,
 ) -> None:
     """Write a file of a server to a file, which is of no use after an error.
 
@@ -54,6 +61,7 @@ def download(
         target: The file.
         size: Bytes that it must have, if that is known.
         limit: Bytes that it may have at most.
+        reached: Told how many bytes of the file are here.
 
     Raises:
         NotFoundError: The server has no such file.
@@ -74,6 +82,7 @@ def download(
                     _allow(progress.written + len(chunk), limit)
                     file.write(chunk)
                     progress.written += len(chunk)
+                    reached(progress.written)
         for whole in (size, wanted):
             if whole is not None and whole != progress.written:
                 message = f"{progress.written} bytes came of {whole}"

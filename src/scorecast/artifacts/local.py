@@ -12,12 +12,13 @@ from urllib.parse import unquote, urlsplit
 from scorecast.artifacts.archives import archive_limit, is_archive, unpack_model
 from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ModelUriError
+from scorecast.progress import Progress
 
 # Volumes of Unity Catalog are mounted under their own names.
 _VOLUMES = "/Volumes/"
 
 
-def fetch(uri: ModelUri) -> FetchedModel:
+def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
     """Give the directory that a path or ``file:`` URI names, or that is in an archive there.
 
     Raises:
@@ -26,6 +27,7 @@ def fetch(uri: ModelUri) -> FetchedModel:
         ArchiveError: It is an archive that cannot be used.
         ArtifactError: The path cannot be looked at.
     """
+    del progress
     directory = Path(_path(uri))
     try:
         directory = directory.expanduser().absolute()

@@ -6,20 +6,29 @@ only, and is imported here alone.
 
 from __future__ import annotations
 
+import errno
+import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scorecast.artifacts.cached import download
 from scorecast.artifacts.credentials import no_server
-from scorecast.artifacts.references import LoggedRef, RegisteredRef, parse_reference
+from scorecast.artifacts.references import LoggedRef, Reference, RegisteredRef, parse_reference
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
-from scorecast.artifacts.uri import parse_model_uri, writing
+from scorecast.artifacts.uri import parse_model_uri
+from scorecast.cache.copies import ModelCopy
+from scorecast.cache.origins import Origin
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
+from scorecast.progress import Progress
+from scorecast.redaction import redacted
 
 _PAGE = 1000
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What MLflow would make in the working directory for the lack of a server.
 _STORES = ("mlflow.db", "mlruns")
 
@@ -81,15 +90,18 @@ class MlflowClient:
         del seconds
         return self
 
-    def fetch(self, uri: str, into: Path) -> Path:
-        """Download the files that a URI names into `into`, which does not exist.
+    def fetch(self, uri: str, progress: Progress) -> ModelCopy:
+        """Give the files that a URI names.
+
+        MLflow downloads all of them, or none, and says itself how far it is. They are taken from
+        the cache where it lists what it would download, and that is a version or logged model.
+        Other files may have changed without a change in size, so they are downloaded anew.
 
         Raises:
             ArtifactNotFoundError: Nothing is there.
             ArtifactError: MLflow cannot get them.
         """
-        import mlflow.artifacts
-
+        del progress
         # MLflow knows no directories inside of a logged model.
         whole, path = uri, ""
         reference = parse_reference(parse_model_uri(uri))
@@ -99,17 +111,76 @@ class MlflowClient:
         elif isinstance(reference, RegisteredRef) and reference.registry:
             whole, path = f"models:/{reference.name}/{reference.version}", reference.path
             options = {"registry_uri": reference.registry, "tracking_uri": self._tracking}
-        with writing(into):
-            into.mkdir(mode=0o700, parents=True)
         with _errors(f'download "{uri}"'):
-            found = mlflow.artifacts.download_artifacts(
-                artifact_uri=whole, dst_path=str(into), **options
-            )
-        directory = Path(found) / path
+            origin, size = self._origin(uri, whole, reference, options)
+        copy = download(origin, size, partial(_download, whole, options), resumes=False)
+        directory = copy.directory / path
         if not directory.exists():
             message = f'The model "{whole}" has no directory "{path}". Check the model URI.'
             raise ArtifactNotFoundError(message)
-        return directory
+        return replace(copy, directory=directory)
+
+    def _origin(
+        self, asked: str, uri: str, reference: Reference, options: Mapping[str, str | None]
+    ) -> tuple[Origin, int | None]:
+        """Give what is known of a URI before its download, and the bytes."""
+        import mlflow
+
+        facts: list[Any] = [
+            uri,
+            redacted(mlflow.get_tracking_uri()),
+            redacted(options.get("registry_uri") or mlflow.get_registry_uri()),
+        ]
+        if isinstance(reference, RegisteredRef):
+            # A version that is deleted and made again has another place.
+            facts.append(
+                self._client.get_model_version_download_uri(reference.name, reference.version)
+            )
+        fixed = isinstance(reference, LoggedRef) or (
+            isinstance(reference, RegisteredRef) and (not reference.path or bool(options))
+        )
+        files = _listed(uri, options) if fixed else None
+        origin = Origin(str(parse_model_uri(asked)), ("mlflow", *facts, files), bool(files))
+        return origin, sum(size for _, size in files) if files else None
+
+
+def _listed(uri: str, options: Mapping[str, str | None]) -> list[tuple[str, int]] | None:
+    """List paths and sizes of a version or logged model; None where the store has no sizes."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    repository: Any = get_artifact_repository(uri, **options)
+    files, waiting = [], [""]
+    while waiting:
+        for found in repository.list_artifacts(waiting.pop() or None):
+            if found.is_dir:
+                waiting.append(found.path)
+            elif found.file_size is None:
+                return None
+            else:
+                files.append((found.path, int(found.file_size)))
+    return sorted(files)
+
+
+def _download(uri: str, options: Mapping[str, str | None], folder: Path) -> Path:
+    """Download all files into a directory; give the one in it that holds them."""
+    import mlflow.artifacts
+
+    into = folder / "model"
+    into.mkdir(mode=0o700)
+    try:
+        with _errors(f'download "{uri}"'):
+            found = Path(
+                mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(into), **options)
+            )
+    except ArtifactError as error:
+        full = next((each for each in _FULL if os.strerror(each) in str(error)), None)
+        if full is None:
+            raise
+        raise OSError(full, os.strerror(full)) from None
+    if not found.is_dir():
+        message = f'"{uri}" is a file; a model is the directory that holds a file named MLmodel.'
+        raise ArtifactNotFoundError(message)
+    return found
 
 
 def _pages(search: Callable[..., Any], what: str) -> Iterator[Any]:

@@ -10,18 +10,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from scorecast.artifacts.proxied import download_directory
+from scorecast.artifacts.cached import download_files
+from scorecast.artifacts.proxied import ProxiedDirectory
 from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.retries import NotFoundError
 from scorecast.artifacts.server import get_json, post_json
 from scorecast.artifacts.transport import Server
 from scorecast.artifacts.uri import parse_model_uri
+from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, ScorecastError
+from scorecast.progress import Progress
 
 _API = "/api/2.0/mlflow"
 _PROXIED = "mlflow-artifacts"
@@ -33,8 +35,8 @@ _LONGEST_WAY = 5
 
 T = TypeVar("T")
 
-Elsewhere = Callable[[str, Path], Path]
-"""Gives a directory with artifacts that are not on the server, by their URI; may write into one."""
+Elsewhere = Callable[[str, Progress], ModelCopy]
+"""Gives artifacts that are not on the server, by their URI."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,33 +109,36 @@ class RestClient:
         hurried = replace(self.registry, retries=0, timeout=min(seconds, self.registry.timeout))
         return replace(self, registry=hurried)
 
-    def fetch(self, uri: str, into: Path) -> Path:
-        """Give a directory with the files that a URI names, downloading them into `into`.
+    def fetch(self, uri: str, progress: Progress) -> ModelCopy:
+        """Give the files that a URI names.
 
         Args:
             uri: ``models:`` with a version or an id, ``runs:``, or ``mlflow-artifacts:``.
-            into: A directory that does not exist.
+            progress: Shows how far a download is.
 
         Raises:
             ArtifactNotFoundError: Nothing is there.
             ArtifactError: The server cannot be reached, refuses, or sends what cannot be right.
         """
         with _understood(self.tracking):
-            return self._fetch(uri, into, _LONGEST_WAY)
+            return self._fetch(uri, _Errand(uri, progress))
 
-    def _fetch(self, uri: str, into: Path, way: int) -> Path:
-        if not way:
+    def _fetch(self, uri: str, errand: _Errand) -> ModelCopy:
+        if not errand.way:
             message = f'The server sends from one place to the next for the model at "{uri}".'
             raise ArtifactError(message)
         parsed = parse_model_uri(uri)
         if parsed.scheme == _PROXIED:
-            return download_directory(self.tracking, self._path(uri), into)
+            asked = str(parse_model_uri(errand.asked))
+            place = ProxiedDirectory(self.tracking, self._path(uri), asked, errand.fixed)
+            return download_files(place, errand.progress)
         if parsed.scheme not in {"models", "runs"}:
-            return self.elsewhere(uri, into)
+            return self.elsewhere(uri, errand.progress)
         reference = parse_reference(parsed)
         if isinstance(reference, RegisteredRef | LoggedRef):
-            return self._fetch(_joined(self._location(reference), reference.path), into, way - 1)
-        return self._of_run(cast("RunRef", reference), into, way)
+            where = _joined(self._location(reference), reference.path)
+            return self._fetch(where, errand.next(fixed=True))
+        return self._of_run(cast("RunRef", reference), errand)
 
     def _location(self, reference: RegisteredRef | LoggedRef) -> str:
         """Give the URI under which a model is stored."""
@@ -148,7 +153,7 @@ class RestClient:
             message = f"{_sentence(error)} Check the model URI."
             raise ArtifactNotFoundError(message) from None
 
-    def _of_run(self, reference: RunRef, into: Path, way: int) -> Path:
+    def _of_run(self, reference: RunRef, errand: _Errand) -> ModelCopy:
         """Fetch artifacts of a run, or the model that it logged under that name (MLflow 3)."""
         try:
             run = get_json(self.tracking, f"{_API}/runs/get", {"run_id": reference.run_id})["run"]
@@ -158,10 +163,11 @@ class RestClient:
         logged = self._logged_model(run["info"]["experiment_id"], reference)
         if logged is not None:
             try:
-                return self._fetch(logged, into, way - 1)
+                return self._fetch(logged, errand.next())
             except ArtifactNotFoundError:  # it may be beside the model, under the same name
                 pass
-        return self._fetch(_joined(run["info"]["artifact_uri"], reference.path), into, way - 1)
+        where = _joined(run["info"]["artifact_uri"], reference.path)
+        return self._fetch(where, errand.next())
 
     def _logged_model(self, experiment: str, reference: RunRef) -> str | None:
         """Give the URI of the model that a run has logged under a name, or None."""
@@ -197,6 +203,26 @@ class RestClient:
             )
             raise ArtifactError(message)
         return path
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """What was asked for, and how far its files were traced.
+
+    Attributes:
+        asked: The model URI.
+        progress: Shows how far the download is.
+        fixed: Whether the files are those of a version or logged model, which nobody replaces.
+        way: How many places more may send to another one.
+    """
+
+    asked: str
+    progress: Progress
+    fixed: bool = False
+    way: int = _LONGEST_WAY
+
+    def next(self, *, fixed: bool = False) -> _Errand:
+        return replace(self, fixed=self.fixed or fixed, way=self.way - 1)
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from threading import Event
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def for_each(work: Callable[[T], None], items: Iterable[T], *, at_once: int) -> None:
+def for_each(
+    work: Callable[[T], None], items: Iterable[T], *, at_once: int, stop: Event | None = None
+) -> None:
     """Do a piece of work for each item, and no more of it once one fails or the user interrupts.
 
     Returns or raises when no work goes on any more.
@@ -18,14 +21,19 @@ def for_each(work: Callable[[T], None], items: Iterable[T], *, at_once: int) -> 
         work: Called in a thread.
         items: One for each call.
         at_once: Number of threads.
+        stop: Set when work that goes on is of no use any more, and may end by any error.
 
     Raises:
-        Exception: The first that `work` raises, in the order of the items.
+        Exception: The first that `work` raises; of several at once that of the first item.
     """
     with ThreadPoolExecutor(at_once) as pool:
+        jobs = [pool.submit(work, item) for item in items]
         try:
-            for job in [pool.submit(work, item) for item in items]:
-                job.result()
-        except BaseException:
+            done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
+        finally:
+            if stop is not None:
+                stop.set()
             pool.shutdown(cancel_futures=True)
-            raise
+    for job in jobs:
+        if job in done:
+            job.result()

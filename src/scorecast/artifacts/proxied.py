@@ -8,22 +8,20 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from scorecast.artifacts.cached import RemoteFile
 from scorecast.artifacts.downloads import download
-from scorecast.artifacts.parallel import for_each
 from scorecast.artifacts.retries import NotFoundError
 from scorecast.artifacts.server import get_json
 from scorecast.artifacts.transport import Server
-from scorecast.artifacts.uri import writing
 from scorecast.errors import ArtifactError, ArtifactNotFoundError
+from scorecast.packing import is_ignored
+from scorecast.progress import Reached
 
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
-_AT_ONCE = 4
 # Of a server that lists without end; no model is near it.
 _MOST_ENTRIES = 100_000
 _DEEPEST = 50
 _HERE = PurePosixPath()
-# What reading a model leaves behind, and no model needs.
-_LEFT_BEHIND = "__pycache__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +31,65 @@ class _Entry:
     size: int | None
 
 
-def download_directory(server: Server, root: str, into: Path) -> Path:
-    """Download all that is below a path of the server's artifacts into `into`; gives `into`.
+@dataclass(frozen=True, slots=True)
+class ProxiedDirectory:
+    """A directory of artifacts that a server passes on, see `cached.Place`.
 
-    Args:
+    Attributes:
         server: The server.
-        root: The path.
-        into: A directory that does not exist.
-
-    Raises:
-        ArtifactNotFoundError: Nothing is there, or a file went away meanwhile.
-        ArtifactError: The server cannot be reached, refuses, breaks off or lists what cannot be; or
-            the files cannot be written.
+        path: Path of the directory.
+        uri: The model URI that led there, without credentials.
+        fixed: Whether what is there is never written twice.
     """
-    place = PurePosixPath(root.strip("/"))
-    entries = _entries(server, place)
-    if not any(not entry.is_directory for entry in entries):
-        message = f'The server "{server.url}" has no files at "{place}". Check the model URI.'
-        raise ArtifactNotFoundError(message)
-    with writing(into):
-        into.mkdir(mode=0o700, parents=True)
-        for entry in entries:
-            folder = entry.path if entry.is_directory else entry.path.parent
-            (into / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    files = [entry for entry in entries if not entry.is_directory]
-    for_each(lambda file: _file(server, place, file, into), files, at_once=_AT_ONCE)
-    return into
 
+    server: Server
+    path: str
+    uri: str
+    fixed: bool
+    at_once: int = 4
 
-def _file(server: Server, place: PurePosixPath, entry: _Entry, into: Path) -> None:
-    try:
-        path = quote(f"{_ARTIFACTS}/{place / entry.path}")
-        download(server, path, into / entry.path, entry.size)
-    except NotFoundError as error:
-        message = (
-            f'The file "{entry.path}" of the model is gone from the server: {error}. Run again.'
-        )
-        raise ArtifactNotFoundError(message) from None
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        """Server and path."""
+        return ("mlflow-artifacts", self.server.url, self.path)
+
+    def listing(self) -> list[RemoteFile]:
+        """Give all files and directories.
+
+        Raises:
+            ArtifactNotFoundError: There are none.
+            ArtifactError: The server cannot be reached, refuses or lists what cannot be.
+        """
+        place = PurePosixPath(self.path.strip("/"))
+        entries = _entries(self.server, place)
+        if all(each.is_directory for each in entries):
+            message = (
+                f'The server "{self.server.url}" has no files at "{place}". Check the model URI.'
+            )
+            raise ArtifactNotFoundError(message)
+        return [
+            RemoteFile(f"{each.path}/", 0)
+            if each.is_directory
+            else RemoteFile(str(each.path), each.size)
+            for each in entries
+        ]
+
+    def get(self, file: RemoteFile, target: Path, reached: Reached) -> None:
+        """Write a file.
+
+        Raises:
+            ArtifactNotFoundError: It went away meanwhile.
+            ArtifactError: The server cannot be reached, refuses or breaks off.
+            ArtifactDiskError: The file cannot be written.
+        """
+        path = PurePosixPath(self.path.strip("/")) / file.path
+        try:
+            download(self.server, quote(f"{_ARTIFACTS}/{path}"), target, file.size, reached=reached)
+        except NotFoundError as error:
+            message = (
+                f'The file "{file.path}" of the model is gone from the server: {error}. Run again.'
+            )
+            raise ArtifactNotFoundError(message) from None
 
 
 def _entries(server: Server, place: PurePosixPath) -> list[_Entry]:
@@ -79,7 +99,7 @@ def _entries(server: Server, place: PurePosixPath) -> list[_Entry]:
     while waiting:
         below = waiting.pop()
         for entry in _listed(server, place, below):
-            if entry.path.name == _LEFT_BEHIND:
+            if is_ignored(entry.path):
                 continue
             found.append(entry)
             if entry.is_directory:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from scorecast.artifacts.uri import ModelUri
+from scorecast.artifacts.uri import ModelUri, parse_model_uri
 from scorecast.errors import ModelUriError
 
 _LOGGED = re.compile(r"m-[0-9a-f]{32}")
@@ -108,6 +108,15 @@ def parse_reference(uri: ModelUri) -> Reference:
         return _run(uri, parts)
     found = _model(uri, parts)
     return replace(found, registry=registry) if isinstance(found, RegisteredRef) else found
+
+
+def registered_version(resolved_uri: str) -> tuple[str, str] | None:
+    """Give name and version of the registered model that a resolved URI names; None for others."""
+    uri = parse_model_uri(resolved_uri)
+    reference = parse_reference(uri) if uri.scheme == "models" else None
+    if isinstance(reference, RegisteredRef) and reference.version is not None:
+        return reference.name, reference.version
+    return None
 
 
 def _run(uri: ModelUri, parts: list[str]) -> RunRef:

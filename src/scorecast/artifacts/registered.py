@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
+
+from scorecast.cache.copies import ModelCopy
+from scorecast.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,6 @@ class Client(Protocol):
         """Give a client that asks once and waits `seconds` at most, as far as it can be told to."""
         ...
 
-    def fetch(self, uri: str, into: Path) -> Path:
-        """Give a directory with the files of a URI without alias, stage or latest."""
+    def fetch(self, uri: str, progress: Progress) -> ModelCopy:
+        """Give the files of a URI without alias, stage or latest."""
         ...

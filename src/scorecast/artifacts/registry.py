@@ -11,15 +11,16 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 
 from scorecast.artifacts.credentials import no_server
 from scorecast.artifacts.missing import missing
 from scorecast.artifacts.policy import refuse_unsafe
 from scorecast.artifacts.references import RegisteredRef, parse_reference
 from scorecast.artifacts.registered import Client, RegisteredModel, Registration
-from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, parse_model_uri
+from scorecast.artifacts.uri import FetchedModel, ModelUri, parse_model_uri
+from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactNotFoundError, ConfigError, ModelUriError
+from scorecast.progress import Progress
 
 CLIENT_VARIABLE = "SCORECAST_MLFLOW_CLIENT"
 _CLIENTS = ("mlflow", "rest")
@@ -27,14 +28,15 @@ _LATEST = "latest"
 _STAGES = ("Production", "Staging", "Archived", "None")
 
 
-def fetch(uri: ModelUri) -> FetchedModel:
-    """Find out which version a URI stands for now, and download that version.
+def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
+    """Find out which version a URI stands for now, and download that version if need be.
 
     Raises:
         ModelUriError: The URI has no form that is known.
         ArtifactNotFoundError: The server has no such model, version, alias, run or file.
         ArtifactError: The server cannot be reached, refuses, or breaks off.
         ConfigError: No server is named, or only MLflow itself can talk to it.
+        ShippingError: The cache directory cannot be used.
     """
     text = f"{uri.scheme}:{uri.rest}"
     reference = parse_reference(uri)
@@ -44,14 +46,13 @@ def fetch(uri: ModelUri) -> FetchedModel:
         place = "/".join(text.split("/")[:3]) if registry else "models:"
         text = f"{place}/{reference.name}/{_version(client, reference)}"
         text += f"/{reference.path}" if reference.path else ""
-    scratch = Scratch()
     try:
-        directory = client.fetch(text, scratch.path / "model")
+        copy = client.fetch(text, progress)
     except ArtifactNotFoundError as error:
         if isinstance(reference, RegisteredRef):
             raise missing(client, reference, error) from None
         raise
-    return FetchedModel(directory, text, scratch)
+    return FetchedModel(copy.directory, text, copy)
 
 
 def registered_models(prefix: str) -> list[RegisteredModel]:
@@ -165,15 +166,16 @@ def _address(name: str, environ: Mapping[str, str], default: str = "") -> str:
     return address
 
 
-def _elsewhere(uri: str, into: Path) -> Path:
+def _elsewhere(uri: str, progress: Progress) -> ModelCopy:
     """Fetch artifacts from where the server says they are stored."""
     from scorecast.artifacts import local, stores
 
     parsed = parse_model_uri(uri)
     refuse_unsafe(parsed)
     if parsed.scheme in ("", "file"):
-        return local.fetch(parsed).directory
-    return stores.download(parsed, into)
+        fetched = local.fetch(parsed, progress)
+        return ModelCopy(fetched.directory, lease=fetched.scratch)
+    return stores.download(parsed, progress)
 
 
 def _version(client: Client, reference: RegisteredRef) -> str:

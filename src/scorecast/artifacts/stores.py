@@ -7,88 +7,159 @@ of the user, on the machine (``AWS_ACCESS_KEY_ID``, ``AWS_ENDPOINT_URL``,
 
 from __future__ import annotations
 
-import shutil
+import io
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
 
-from scorecast.artifacts.parallel import for_each
-from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch, writing
+from scorecast.artifacts.cached import RemoteFile, download_files
+from scorecast.artifacts.uri import FetchedModel, ModelUri, writing
+from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
 from scorecast.filesystems import filesystem_at
+from scorecast.packing import is_ignored
+from scorecast.progress import Progress, Reached
 
-_AT_ONCE = 8
+_LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 20
+# Arrow makes some requests again by itself; this is for what it gives up, and for what is cut off.
+_TRIES = 3
+_FIRST_PAUSE = 1.0
+# What Arrow says where no other try would help.
+_DENIED = "ACCESS_DENIED"
+# Which of two stores with the same names is meant.
+_STORES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AZURE_STORAGE_ACCOUNT",
+    "AZURE_STORAGE_ENDPOINT",
+    "STORAGE_EMULATOR_HOST",
+)
 
 
-def fetch(uri: ModelUri) -> FetchedModel:
-    """Download the directory that a URI names.
+def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
+    """Download the directory that a URI names, or take it from the cache.
 
     Raises:
         ArtifactNotFoundError: Nothing is stored there.
         ArtifactError: The store cannot be reached or refuses, or the files cannot be written here.
+        ShippingError: The cache directory cannot be used.
     """
-    scratch = Scratch()
-    return FetchedModel(download(uri, scratch.path / "model"), str(uri), scratch)
+    copy = download(uri, progress)
+    return FetchedModel(copy.directory, str(uri), copy)
 
 
-def download(uri: ModelUri, into: Path) -> Path:
-    """Download the directory that a URI names into `into`, which does not exist; gives `into`.
-
-    Raises:
-        ArtifactNotFoundError: Nothing is stored there.
-        ArtifactError: The store cannot be reached or refuses, or the files cannot be written here.
-    """
+def download(uri: ModelUri, progress: Progress) -> ModelCopy:
+    """Give the files of the directory that a URI names; raises as `fetch` does."""
     try:
         filesystem, root = filesystem_at(uri.scheme, uri.rest)
-        files = _files(filesystem, root)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(uri, error) from error
-    if not files:
-        message = (
-            f'No model at "{uri}": no files are stored there. Check the bucket and the path; a '
-            "model is the directory that holds a file named MLmodel."
-        )
-        raise ArtifactNotFoundError(message)
-    with writing(into):
-        into.mkdir(mode=0o700, parents=True)
-
-    def copy(file: tuple[str, int]) -> None:
-        relative, size = file
-        target = into / relative
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with filesystem.open_input_stream(f"{root}/{relative}") as source, target.open("xb") as new:
-            shutil.copyfileobj(source, new, _CHUNK)
-            found = new.tell()
-        if found != size:
-            message = f'"{relative}" has {size} bytes and {found} came'
-            raise OSError(message)
-
-    try:
-        for_each(copy, files, at_once=_AT_ONCE)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(uri, error) from error
-    return into
+    return download_files(_Directory(uri, filesystem, root), progress)
 
 
-def _files(filesystem: fs.FileSystem, root: str) -> list[tuple[str, int]]:
-    """Give path below `root` and size of every file."""
-    found = filesystem.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
-    files = []
-    for info in found:
-        relative = PurePosixPath(info.path).relative_to(root)
-        if info.type == fs.FileType.File:
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    """A directory of a store, see `Place`."""
+
+    place: ModelUri
+    filesystem: fs.FileSystem
+    root: str
+    fixed: bool = False
+    at_once: int = 8
+
+    @property
+    def uri(self) -> str:
+        return str(self.place)
+
+    @property
+    def facts(self) -> tuple[Any, ...]:
+        stores = [os.environ.get(name) for name in _STORES]
+        return (self.filesystem.type_name, self.place.rest.rstrip("/"), stores)
+
+    def listing(self) -> list[RemoteFile]:
+        try:
+            files = list(self._listed())
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(self.place, error) from error
+        if not files:
+            message = (
+                f'No model at "{self.uri}": no files are stored there. Check the bucket and the '
+                "path; a model is the directory that holds a file named MLmodel."
+            )
+            raise ArtifactNotFoundError(message)
+        return files
+
+    def _listed(self) -> Iterator[RemoteFile]:
+        below = fs.FileSelector(self.root, recursive=True, allow_not_found=True)
+        for info in self.filesystem.get_file_info(below):
+            relative = PurePosixPath(info.path).relative_to(self.root)
+            if info.type != fs.FileType.File or is_ignored(relative):
+                continue
             if ".." in relative.parts:
                 message = f'"{relative}" leads out of the model'
                 raise ValueError(message)
-            files.append((str(relative), info.size))
-    return files
+            yield RemoteFile(str(relative), info.size, info.mtime_ns)
+
+    def get(self, file: RemoteFile, target: Path, reached: Reached) -> None:
+        for number in range(_TRIES):
+            try:
+                return self._copy(file, target, reached)
+            except FileNotFoundError:
+                message = f'The file "{file.path}" of the model at "{self.uri}" is gone. Run again.'
+                raise ArtifactNotFoundError(message) from None
+            except (pa.ArrowException, OSError, ValueError) as error:
+                if number == _TRIES - 1 or _DENIED in str(error):
+                    raise _unreadable(self.place, error, file.path, number + 1) from error
+                reason = one_line(error).rstrip(".")
+            pause = _FIRST_PAUSE * 2**number
+            _LOG.warning(
+                'Cannot download "%s" of the model at "%s": %s. Trying again in %.0f s.',
+                file.path,
+                self.uri,
+                reason,
+                pause,
+            )
+            time.sleep(pause)
+        raise AssertionError
+
+    def _copy(self, file: RemoteFile, target: Path, reached: Reached) -> None:
+        found = 0
+        with self.filesystem.open_input_stream(f"{self.root}/{file.path}") as source:
+            with writing(target):
+                # Without a buffer, which would be written when an error is taken for the store's.
+                new = target.open("wb", buffering=0)
+            with new:
+                while chunk := source.read(_CHUNK):
+                    with writing(target):
+                        _write(new, chunk)
+                    found += len(chunk)
+                    reached(found)
+        if found != file.size:
+            message = f"{found:,} bytes came of {file.size:,}"
+            raise OSError(message)
 
 
-def _unreadable(uri: ModelUri, error: Exception) -> ArtifactError:
+def _write(file: io.FileIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def _unreadable(
+    uri: ModelUri, error: Exception, file: str | None = None, tries: int = 1
+) -> ArtifactError:
+    what = f'the model at "{uri}"' if file is None else f'"{file}" of the model at "{uri}"'
+    tried = f" (tried {tries} times)" if tries > 1 else ""
     return ArtifactError(
-        f'Cannot read the model at "{uri}": {one_line(error).rstrip(".")}. Check '
+        f"Cannot read {what}: {one_line(error).rstrip('.')}{tried}. Check "
         "the URI, the credentials in the environment and the address of the store (for S3 "
         "AWS_ENDPOINT_URL); for hdfs the libraries of Hadoop (ARROW_LIBHDFS_DIR, CLASSPATH)."
     )

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scorecast.errors import ArtifactError, ModelUriError
+from scorecast.errors import ArtifactDiskError, ModelUriError
 from scorecast.redaction import redacted
 
 # RFC 3986, section 3.1; one letter alone is a drive of Windows, not a scheme.
@@ -57,7 +57,7 @@ def writing(target: Path) -> Iterator[None]:
     """Turn errors of the disk that a download is written to into ours.
 
     Raises:
-        ArtifactError: The system refuses.
+        ArtifactDiskError: The system refuses.
     """
     try:
         yield
@@ -66,7 +66,7 @@ def writing(target: Path) -> Iterator[None]:
             f'Cannot write the download "{target}": {error.strerror or error}. Free space there, '
             "or name another directory with TMPDIR."
         )
-        raise ArtifactError(message) from error
+        raise ArtifactDiskError(message) from error
 
 
 class Scratch:
@@ -89,12 +89,12 @@ class FetchedModel:
     Attributes:
         directory: Where its files are.
         resolved_uri: What the URI stood for, with aliases and relative parts resolved.
-        scratch: What keeps the files there, if they were downloaded.
+        scratch: What keeps the files there: a `Scratch`, or the use of an entry of the cache.
     """
 
     directory: Path
     resolved_uri: str
-    scratch: Scratch | None = field(default=None, repr=False, compare=False)
+    scratch: object = field(default=None, repr=False, compare=False)
 
 
 def parse_model_uri(uri: str | Path) -> ModelUri:

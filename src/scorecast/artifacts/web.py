@@ -8,8 +8,11 @@ its like, credentials those of ``~/.netrc`` (or ``NETRC``), as curl, pip and req
 from __future__ import annotations
 
 import os
+from functools import partial
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from scorecast.artifacts import cached
 from scorecast.artifacts.archives import (
     SUFFIXES,
     archive_limit,
@@ -21,8 +24,10 @@ from scorecast.artifacts.downloads import TooLargeError, download
 from scorecast.artifacts.retries import NotFoundError, patience
 from scorecast.artifacts.transport import Advice, Server
 from scorecast.artifacts.unpacking import too_large
-from scorecast.artifacts.uri import FetchedModel, ModelUri, Scratch
+from scorecast.artifacts.uri import FetchedModel, ModelUri
+from scorecast.cache.origins import Origin
 from scorecast.errors import ArtifactNotFoundError, ModelUriError
+from scorecast.progress import Progress, counted
 
 _ADVICE = Advice(
     refused=(
@@ -41,7 +46,7 @@ _LEGAL = "/:@!$&'()*+,;=~%?[]"
 _SHORTEST_SECRET = 4
 
 
-def fetch(uri: ModelUri) -> FetchedModel:
+def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
     """Download the archive that a URI names, and unpack it.
 
     Raises:
@@ -54,19 +59,27 @@ def fetch(uri: ModelUri) -> FetchedModel:
         ConfigError: The environment holds what cannot be read.
     """
     server, path = _place(uri)
+    # A server need not tell versions of an archive apart, so it is downloaded each time.
+    origin = Origin(str(uri), ("web", uri.rest), pinned=False)
+    copy = cached.download(origin, None, partial(_fill, uri, server, path, progress))
+    return FetchedModel(copy.directory, str(uri), copy)
+
+
+def _fill(uri: ModelUri, server: Server, path: str, progress: Progress, folder: Path) -> Path:
+    """Download an archive into a directory, and give the one in it with what was in the archive."""
     limit = archive_limit(os.environ)
-    scratch = Scratch()
-    archive = scratch.path / "archive"
+    archive = folder / "archive"
     try:
-        download(server, path, archive, limit=limit)
+        with progress(str(uri), None) as advance:
+            download(server, path, archive, limit=limit, reached=counted(advance))
     except NotFoundError as error:
         message = f'No model at "{uri}": the server says {error}. Check the address.'
         raise ArtifactNotFoundError(message) from None
     except TooLargeError:
         raise too_large(str(uri), limit) from None
-    directory = unpack_model(archive, scratch.path / "model", str(uri), limit)
+    directory = unpack_model(archive, folder / "model", str(uri), limit)
     archive.unlink()
-    return FetchedModel(directory, str(uri), scratch)
+    return directory
 
 
 def _place(uri: ModelUri) -> tuple[Server, str]:

@@ -24,6 +24,7 @@ from scorecast.redaction import redacted, secrets_hidden
 
 _COMMANDS = {
     "batch-predict": "batch_predict",
+    "cache": "cache",
     "completion": "completion",
     "doctor": "doctor",
     "explain": "explain",

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
+from scorecast.artifacts.references import registered_version
 from scorecast.artifacts.uri import Scratch, writing
 from scorecast.errors import ConfigError, ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
@@ -23,6 +24,7 @@ from scorecast.models.mlmodel import mlmodel_file, read_model_info
 from scorecast.models.params import complete_params
 from scorecast.models.signature import Signature
 from scorecast.packing import copy_files, tree_digest
+from scorecast.progress import shown
 from scorecast.redaction import secrets_hidden
 from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
@@ -75,7 +77,7 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
             "scorecast.inspect_model(URI).digest gives them."
         )
         raise ConfigError(message)
-    fetched = fetch_model(model_uri)
+    fetched = fetch_model(model_uri, shown)
     mlmodel_file(fetched.directory)  # before anything that is no model is hashed
     found = tree_digest(fetched.directory)
     if digest not in (None, found):
@@ -86,6 +88,8 @@ def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> Resolv
         )
         raise ModelDigestError(message)
     info = read_model_info(fetched.directory)
+    if registered := registered_version(fetched.resolved_uri):
+        info = replace(info, registered_name=registered[0], registered_version=registered[1])
     return ResolvedModel(fetched, replace(info, uri=str(parse_model_uri(model_uri)), digest=found))
 
 

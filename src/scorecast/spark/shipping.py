@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark import SparkFiles, TaskContext
 
+from scorecast.cache.copies import ModelCopy, open_copy
+from scorecast.cache.machine import cache_directory
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import PackedModel, pack
 from scorecast.spark.versions import is_connect
-from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.handle import ModelHandle, ModelSource
-from scorecast.worker.machine import cache_directory
 
 if TYPE_CHECKING:
     from pyspark import Broadcast
@@ -162,7 +162,7 @@ def _on_this_machine(spark: SparkSession, model: ResolvedModel) -> LocalSource:
     directory = model.fetched.directory.absolute()
     root = cache_directory(environ, _root())
     copy = open_copy(root, model.digest, lambda: directory, environ=environ)
-    return LocalSource((copy.directory, directory), copy)
+    return LocalSource(tuple(dict.fromkeys((copy.directory, directory))), copy)
 
 
 def _as_artifact(spark: SparkSession, packed: PackedModel) -> ArtifactSource:

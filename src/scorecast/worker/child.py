@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 import pyarrow as pa
 
+from scorecast.cache.copies import ModelCopy
 from scorecast.errors import (
     BatchTimeoutError,
     ModelLoadError,
     WorkerDiedError,
     WorkerEnvironmentError,
 )
-from scorecast.worker.copies import ModelCopy
 from scorecast.worker.predict import PredictPlan
 
 if TYPE_CHECKING:

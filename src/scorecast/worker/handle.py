@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from scorecast.cache.copies import ModelCopy, open_copy, unchanged
 from scorecast.errors import InputMismatchError, ShippingError
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
 from scorecast.redaction import secrets_hidden
 from scorecast.worker.cache import MODELS
-from scorecast.worker.copies import ModelCopy, open_copy, unchanged
 from scorecast.worker.garbage import frozen_afterwards
 from scorecast.worker.mapped import mapped_objects
 from scorecast.worker.threads import limit_threads

@@ -34,13 +34,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from scorecast.cache.copies import ModelCopy
+from scorecast.cache.eviction import make_room
+from scorecast.cache.locks import locked
+from scorecast.cache.machine import cache_limit
+from scorecast.cache.stamps import is_stamped, write_stamp
 from scorecast.private import make_private
-from scorecast.worker.copies import ModelCopy
-from scorecast.worker.eviction import make_room
-from scorecast.worker.locks import locked
-from scorecast.worker.machine import cache_limit
 from scorecast.worker.mapped_files import read_object, shareable_bytes, write_object
-from scorecast.worker.stamps import is_stamped, write_stamp
 
 SWITCH_VARIABLE = "SCORECAST_MAP_WEIGHTS"
 _FORM = 1  # counted up when flavors load files in another way, or the form changes

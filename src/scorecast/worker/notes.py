@@ -96,25 +96,28 @@ def read_notes(folder: str) -> Notes:
         elif name.startswith(_STOPPED):
             content = _content(filesystem, place)
             kind = getattr(errors, str(content.get("class")), PredictionError)
-            stopped = kind(content["message"])
+            stopped = kind(content["message"]) if content else stopped
         elif name.startswith(_FAILED):
-            failed += int(_content(filesystem, place)["rows"])
+            failed += int(_content(filesystem, place).get("rows", 0))
     return Notes(stopped, failed, {unit: sum(parts.values()) for unit, parts in rows.items()})
 
 
 def _write(folder: str, name: str, content: Mapping[str, Any]) -> None:
     """Write a note at once: a driver that reads it meanwhile finds the old one or the new one.
 
-    The directory for notes of the run has to be there, on a local file system.
+    The directory for notes of the run has to be there, on a local file system. On object stores
+    nothing but the note is written: a marker of a directory there would be part of the output.
     """
     filesystem, path = filesystem_of(folder)
-    if is_local(filesystem):
-        make_directory(path, path.rsplit("/", 2)[0])
-    else:
-        filesystem.create_dir(path, recursive=True)
+    data = json.dumps(content).encode()
+    if not is_local(filesystem):
+        with filesystem.open_output_stream(f"{path}/{name}") as stream:
+            stream.write(data)
+        return
+    make_directory(path, path.rsplit("/", 2)[0])
     hidden = f"{path}/.{uuid.uuid4().hex}"
     with filesystem.open_output_stream(hidden) as stream:
-        stream.write(json.dumps(content).encode())
+        stream.write(data)
     filesystem.move(hidden, f"{path}/{name}")
 
 
@@ -133,6 +136,11 @@ def _places(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _content(filesystem: fs.FileSystem, place: str) -> dict[str, Any]:
+    """Read a note; nothing of one that is being written, as HDFS shows it."""
     with filesystem.open_input_stream(place) as stream:
-        content: dict[str, Any] = json.loads(stream.read())
+        data = stream.read()
+    try:
+        content: dict[str, Any] = json.loads(data)
+    except ValueError:
+        return {}
     return content

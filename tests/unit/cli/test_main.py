@@ -15,6 +15,7 @@ from scorecast.cli.names import KEPT
 
 COMMANDS = [
     "batch-predict",
+    "cache",
     "completion",
     "doctor",
     "explain",

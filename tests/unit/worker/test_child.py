@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 import scorecast
+from scorecast.cache.copies import ModelCopy
 from scorecast.errors import (
     BatchTimeoutError,
     ModelLoadError,
@@ -29,7 +30,6 @@ from scorecast.errors import (
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Spec
 from scorecast.worker.child import Child, from_stream, to_stream
-from scorecast.worker.copies import ModelCopy
 from scorecast.worker.input_plan import plan_by_name
 from scorecast.worker.isolate import isolate_rows
 from scorecast.worker.options import PredictOptions

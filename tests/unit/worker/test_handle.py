@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scorecast.cache.copies import ModelCopy, open_copy
+from scorecast.cache.machine import LIMIT_VARIABLE
 from scorecast.errors import ShippingError
 from scorecast.packing import PackedModel, pack
-from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.handle import ModelHandle
-from scorecast.worker.machine import LIMIT_VARIABLE
 
 Shipped = Callable[..., ModelHandle]
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from scorecast.cache.copies import ModelCopy
 from scorecast.worker import mapped, mapped_files
-from scorecast.worker.copies import ModelCopy
 from scorecast.worker.mapped import MappedObjects, mapped_objects
 
 BIG = np.random.default_rng(0).normal(size=(300, 100))

@@ -83,3 +83,7 @@ def test_notes_that_are_being_written_are_not_read(tmp_path):
     (folder / ".half").write_text("{")
     assert read_notes(str(tmp_path)).failed == 1
     assert sorted(path.name for path in folder.iterdir()) == [".half", "failed-0.json"]
+    # Some stores show a file while it is written.
+    for name in ("failed-1.json", "stopped-x.json"):
+        (folder / name).write_text('{"ro')
+    assert read_notes(str(tmp_path)) == Notes(None, 1, {})

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scorecast.cache.copies import ModelCopy, open_copy
 from scorecast.errors import DigestMismatchError, ModelLoadError
 from scorecast.local.model import resolve_model
 from scorecast.models.load import load_predictor
 from scorecast.packing import pack
 from scorecast.worker import handle as handles
-from scorecast.worker.copies import ModelCopy, open_copy
 from scorecast.worker.handle import ModelHandle
 
 ROUNDS = 50
@@ -185,7 +185,7 @@ def test_files_that_change_between_check_and_stamp_are_no_copy(
     world: Any, swapper: Swapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stamp is of what was hashed, whatever stands there when it is written."""
-    from scorecast.worker import copies
+    from scorecast.cache import copies
 
     make, name, bad = world
     write_stamp = copies.write_stamp

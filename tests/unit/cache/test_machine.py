@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from scorecast.errors import ConfigError, ShippingError
-from scorecast.worker.machine import (
+from scorecast.cache.machine import (
     DIRECTORY_VARIABLE,
     LIMIT_VARIABLE,
     cache_directory,
     cache_limit,
 )
+from scorecast.errors import ConfigError, ShippingError
 
 NAME = f"scorecast-{os.geteuid()}"
 

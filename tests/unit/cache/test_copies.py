@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from scorecast.cache import copies
+from scorecast.cache.copies import open_copy
+from scorecast.cache.machine import LIMIT_VARIABLE
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import PackedModel, pack
-from scorecast.worker import copies
-from scorecast.worker.copies import open_copy
-from scorecast.worker.machine import LIMIT_VARIABLE
 
 FILES = {"MLmodel": b"flavors: {}\n", "model.pkl": bytes(range(256)) * 20, "code/a.py": b"x = 1"}
 
@@ -121,7 +121,7 @@ def test_changed_files_are_found_and_replaced(root: Path, packed: PackedModel, c
     directory = open_copy(root, packed.digest, lambda: packed.data).directory
     change(directory)
 
-    with pytest.warns(UserWarning, match="were changed after they were unpacked"):
+    with pytest.warns(UserWarning, match="were changed after they were checked"):
         again = open_copy(root, packed.digest, lambda: packed.data)
 
     assert contents(again.directory) == FILES
@@ -141,7 +141,7 @@ def test_a_stamp_of_another_boot_is_not_trusted(
     root: Path, packed: PackedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """After the machine was started anew, what a crash has done to files is found."""
-    from scorecast.worker import stamps
+    from scorecast.cache import stamps
 
     directory = open_copy(root, packed.digest, lambda: packed.data).directory
     # The file system came back with other bytes in the same file, as after a loss of power.
@@ -277,7 +277,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from scorecast import packing
-from scorecast.worker import copies
+from scorecast.cache import copies
 root, digest, archive = sys.argv[1:]
 
 def stop_in_the_middle(directory):
@@ -373,7 +373,7 @@ def test_a_model_in_use_stays_whatever_the_limit(
 HOLDER = """
 import sys
 from pathlib import Path
-from scorecast.worker.copies import open_copy
+from scorecast.cache.copies import open_copy
 copy = open_copy(Path(sys.argv[1]), sys.argv[2], lambda: sys.exit("it is there"))
 print("open", flush=True)
 sys.stdin.read()

@@ -70,10 +70,11 @@ def facts(directory: Path) -> dict[str, object]:
         times = (status.st_mtime_ns, status.st_ctime_ns)
         files[relative] = [status.st_mode, status.st_size, *times, status.st_ino]
     # Empty directories say nothing in their times, but that they are there.
-    return {"boot": _boot(), "files": files}
+    return {"boot": boot_id(), "files": files}
 
 
-def _boot() -> str:
+def boot_id() -> str:
+    """Name the boot of this machine; empty where the system has no name for it."""
     with suppress(OSError):
         return _BOOT.read_text(encoding="ascii").strip()
     return ""

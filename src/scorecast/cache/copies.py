@@ -21,13 +21,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from scorecast.cache.eviction import discard, leftover, make_room
+from scorecast.cache.locks import Lock, locked
+from scorecast.cache.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
+from scorecast.cache.stamps import facts, stamped_facts, write_stamp
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import copy_files, directory_size, tree_digest, unpack
 from scorecast.private import make_private
-from scorecast.worker.eviction import discard, leftover, make_room
-from scorecast.worker.locks import Lock, locked
-from scorecast.worker.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
-from scorecast.worker.stamps import facts, stamped_facts, write_stamp
 
 _MODEL = "model"
 _STAMP = "stamp.json"
@@ -36,7 +36,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True, slots=True)
 class ModelCopy:
-    """The files of a model on this machine; they stay as long as this value does.
+    """The files of a model on this machine; in the cache they stay as long as this value does.
 
     Attributes:
         directory: The files.
@@ -102,26 +102,76 @@ def open_copy(
         DigestMismatchError: The files are not those of the model.
         ShippingError: The files cannot be written.
     """
-    name = digest.replace(":", "-")
-    entry = root / name
-    with locked(root / f"{name}.lock"):
+    with _checked(root, digest, "unpacked again") as (entry, seen):
+        if seen is not None:
+            return _in_use(entry, seen)
+        limit = cache_limit(os.environ if environ is None else environ)
+        return _in_use(entry, _make(entry, digest, read, limit))
+
+
+def open_kept(root: Path, digest: str) -> ModelCopy | None:
+    """Give the files of `digest` if they are there, checked as by `open_copy`; else None.
+
+    Files that were changed are removed, with a warning.
+    """
+    with _checked(root, digest, "to be fetched again") as (entry, seen):
+        return None if seen is None else _in_use(entry, seen)
+
+
+def keep(root: Path, files: Path) -> ModelCopy:
+    """Move a model into the cache, unless equal files are there; gives those that are there then.
+
+    Args:
+        root: The cache directory.
+        files: A directory on the same file system; the caller alone knows of it.
+
+    Raises:
+        ShippingError: The files cannot be digested.
+        OSError: They cannot be moved, or the stamp cannot be written.
+    """
+    make_private(files)
+    given = facts(files)
+    digest = tree_digest(files)
+    with _checked(root, digest, "replaced") as (entry, seen):
+        if seen is None:
+            new = leftover(entry, "new")
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir(mode=0o700)
+            files.rename(new / _MODEL)
+            write_stamp(new / _MODEL, new / _STAMP, given)
+            new.rename(entry)
+        return _in_use(entry, given if seen is None else seen)
+
+
+@contextmanager
+def _checked(
+    root: Path, digest: str, change: str
+) -> Iterator[tuple[Path, Mapping[str, object] | None]]:
+    """Hold the lock of an entry; gives what its files look like, None where it is not there.
+
+    It is not there any more if the files were not as they were checked.
+    """
+    entry = root / digest.replace(":", "-")
+    with locked(root / f"{entry.name}.lock"):
         seen = _intact(entry, digest) if entry.exists() else None
         if seen is None and entry.exists():
             warnings.warn(
-                f'The files of a model in "{entry}" were changed after they were unpacked. They '
-                "were not loaded, and are unpacked again.",
+                f'The files of a model in "{entry}" were changed after they were checked. They '
+                f"were not loaded, and are {change}.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
             # Who uses them keeps what is open or mapped, and finds equal files by name.
             discard(entry)
-        if seen is None:
-            limit = cache_limit(os.environ if environ is None else environ)
-            seen = _make(entry, digest, read, limit)
-        lease = Lock(root / f"{name}.use")
-        lease.take(shared=True)  # never waits: who removes the entry holds the first lock
-        lease.touch()
-    return ModelCopy(entry / _MODEL, root, lease, seen)
+        yield entry, seen
+
+
+def _in_use(entry: Path, seen: Mapping[str, object]) -> ModelCopy:
+    """Take an entry into use, whose lock is held."""
+    lease = Lock(entry.with_name(f"{entry.name}.use"))
+    lease.take(shared=True)  # never waits: who removes the entry holds its lock
+    lease.touch()
+    return ModelCopy(entry / _MODEL, entry.parent, lease, seen)
 
 
 def _intact(entry: Path, digest: str) -> Mapping[str, object] | None:

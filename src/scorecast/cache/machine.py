@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,13 +32,13 @@ LIMIT_VARIABLE = "SCORECAST_CACHE_LIMIT"
 _DEFAULT_LIMIT = 20 << 30
 
 
-def cache_directory(environ: Mapping[str, str], fallback: Path) -> Path:
+def cache_directory(environ: Mapping[str, str], fallback: Path | None = None) -> Path:
     """Give the directory of this user on this machine; made if it is missing.
 
     Args:
         environ: The environment of the process.
         fallback: A directory to use instead where nobody has chosen one and the usual ones cannot
-            be written to.
+            be written to; None for the one of temporary files.
 
     Raises:
         ShippingError: The directory that the environment names cannot be used.
@@ -49,7 +50,7 @@ def cache_directory(environ: Mapping[str, str], fallback: Path) -> Path:
     try:
         return _private(Path(environ.get("TMPDIR") or "/var/tmp").absolute() / name)  # noqa: S108
     except ShippingError:
-        return _private(fallback / name)
+        return _private((fallback or Path(tempfile.gettempdir())) / name)
 
 
 def cache_limit(environ: Mapping[str, str]) -> int:

@@ -6,7 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from scorecast.worker.locks import locked_if_free
+from scorecast.cache.locks import locked_if_free
 
 _LEFTOVERS = ("new", "old")
 
@@ -22,13 +22,13 @@ def make_room(root: Path, needed: int, limit: int) -> None:
         needed: Bytes that are to be written.
         limit: Bytes of all models together.
     """
-    _sweep(root)
-    sizes = {entry: _size(entry) for entry in root.iterdir() if _is_entry(entry)}
+    sweep(root)
+    sizes = {entry: entry_size(entry) for entry in entries(root)}
     total = sum(sizes.values())
-    for entry in sorted(sizes, key=_last_use):
+    for entry in sorted(sizes, key=last_use):
         if total + needed <= limit and shutil.disk_usage(root).free > needed:
             return
-        if _remove(entry):
+        if remove_unused(entry):
             total -= sizes[entry]
 
 
@@ -45,7 +45,8 @@ def discard(entry: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _remove(entry: Path) -> bool:
+def remove_unused(entry: Path) -> bool:
+    """Remove an entry unless a process uses, makes or checks it; tell whether it is removed."""
     with (
         locked_if_free(entry.with_name(f"{entry.name}.lock")) as free,
         locked_if_free(entry.with_name(f"{entry.name}.use")) as unused,
@@ -56,7 +57,7 @@ def _remove(entry: Path) -> bool:
     return False
 
 
-def _sweep(root: Path) -> None:
+def sweep(root: Path) -> None:
     """Remove what killed processes left behind."""
     for kind in _LEFTOVERS:
         for path in root.glob(f".*.{kind}"):
@@ -66,16 +67,21 @@ def _sweep(root: Path) -> None:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_entry(path: Path) -> bool:
-    return path.is_dir() and not path.name.startswith(".")
+def entries(root: Path) -> list[Path]:
+    """Give the models and downloads in the cache directory."""
+    return [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
 
 
-def _last_use(entry: Path) -> int:
-    use = entry.with_name(f"{entry.name}.use")
-    return use.stat().st_mtime_ns if use.exists() else 0
+def last_use(entry: Path) -> int:
+    """Give when an entry was last taken into use, or begun, in nanoseconds since 1970."""
+    for path in (entry.with_name(f"{entry.name}.use"), entry):
+        with suppress(FileNotFoundError):
+            return path.stat().st_mtime_ns
+    return 0
 
 
-def _size(directory: Path) -> int:
+def entry_size(directory: Path) -> int:
+    """Give the bytes that the files and directories of an entry take."""
     total = 0
     for path in directory.rglob("*"):
         with suppress(FileNotFoundError):  # another process removes it
