@@ -91,7 +91,10 @@ def _met(column: pa.Array, condition: Comparison) -> pa.Array:
         return column.is_null()
     if operator == "is not null":
         return column.is_valid()
-    values = pa.array(condition.values, column.type)
+    given = condition.values
+    if operator == "in" and pt.is_floating(column.type) and 0 in given:
+        given = (*given, 0.0, -0.0)  # equal to Spark, and to `is_in` they are not
+    values = pa.array(given, column.type)
     if operator == "in":
         return pc.is_in(column, value_set=values)
     found = _COMPARE[operator](column, values[0])
