@@ -44,6 +44,7 @@ EXIT_CODES = {
     "MLmodelError": 4,
     "UnsupportedFlavorError": 4,
     "ModelDigestError": 4,
+    "ModelTrustError": 4,
     "ModelLoadError": 4,
     "ModelSaveError": 4,
     "PredictionError": 5,

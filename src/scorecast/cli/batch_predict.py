@@ -9,7 +9,7 @@ import click
 from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.names import kept_columns, named_texts, named_values, split_names
-from scorecast.cli.options import mode_option, model_digest_option, output_options
+from scorecast.cli.options import mode_option, output_options, trust_options
 from scorecast.cli.summary_file import STDOUT, summary_file
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ Exit codes:
     metavar="URI",
     help="Path or URI of the model.",
 )
-@model_digest_option
+@trust_options
 @click.option(
     "--input",
     required=True,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from scorecast.cli.model_uris import ModelUriType
-from scorecast.cli.options import model_digest_option
+from scorecast.cli.options import trust_options
+
+if TYPE_CHECKING:
+    from scorecast.models.trust import TrustMode
 
 _EPILOG = """
 \b
@@ -19,11 +23,23 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("model_uri", type=ModelUriType())
-@model_digest_option
+@trust_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(model_uri: str, *, model_digest: str | None, as_json: bool) -> None:
-    """Show what a model declares, its digest, and what code it would run, without running any."""
-    from scorecast.local.describe import describe_model
+def command(
+    model_uri: str,
+    *,
+    trust: TrustMode,
+    model_digest: str | None,
+    model_signature_key: str | None,
+    as_json: bool,
+) -> None:
+    """Show what a model declares, its digest, and what code it would run, without running any.
 
-    found = describe_model(model_uri, model_digest=model_digest)
+    It also shows what each --trust would say; with --trust, a model that it does not take ends the
+    command with exit code 4.
+    """
+    from scorecast.local.describe import describe_model
+    from scorecast.models.trust import Trust
+
+    found = describe_model(model_uri, Trust(trust, model_digest, model_signature_key))
     click.echo(json.dumps(found.as_dict(), indent=2) if as_json else found.summary())

@@ -15,6 +15,13 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def trust_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a model must meet before any of its code runs."""
+    for option in reversed(_TRUST_OPTIONS):
+        command = option(command)
+    return command
+
+
 def mode_option(*modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give the option that says what to do when the output exists; the first is the default."""
     return click.option(
@@ -26,10 +33,26 @@ def mode_option(*modes: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     )
 
 
-model_digest_option = click.option(
-    "--model-digest",
-    metavar="DIGEST",
-    help="Digest that the model must have (sha256:...), as manifests hold it.",
+_TRUST_OPTIONS = (
+    click.option(
+        "--trust",
+        # The modes of models.trust, which is imported when a command runs.
+        type=click.Choice(["any", "no-pickle", "pinned"]),
+        default="any",
+        show_default=True,
+        help="Which models to take. no-pickle: those that run no code of their own when they are "
+        "loaded. pinned: those of --model-digest or --model-signature-key.",
+    ),
+    click.option(
+        "--model-digest",
+        metavar="DIGEST",
+        help="Digest that the model must have (sha256:...), as manifests hold it.",
+    ),
+    click.option(
+        "--model-signature-key",
+        metavar="PEM",
+        help="File of the public key that the model must be signed with (model.sig).",
+    ),
 )
 
 _OUTPUT_OPTIONS = (

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from scorecast.cli.model_uris import ModelUriType
-from scorecast.cli.options import mode_option, model_digest_option, output_options
+from scorecast.cli.options import mode_option, output_options, trust_options
 
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
+    from scorecast.models.trust import TrustMode
 
 _EPILOG = """
 \b
@@ -36,7 +37,7 @@ Examples, after `make demo`:
     type=click.Choice(["csv", "json", "parquet"]),
     help="Format to write. Default: that of the output's name; csv on stdout.",
 )
-@model_digest_option
+@trust_options
 @output_options
 @mode_option("error", "overwrite")
 def command(  # noqa: PLR0913 - one argument per option
@@ -48,11 +49,14 @@ def command(  # noqa: PLR0913 - one argument per option
     output_column: str,
     keep: str,
     mode: str,
+    trust: TrustMode,
     model_digest: str | None,
+    model_signature_key: str | None,
 ) -> None:
     """Predict on a file with a model: .csv, .json (records) or .parquet."""
     from scorecast.cli.names import kept_columns
     from scorecast.local.files import predict_file
+    from scorecast.models.trust import Trust
 
     report = predict_file(
         model_uri,
@@ -63,7 +67,7 @@ def command(  # noqa: PLR0913 - one argument per option
         output_column=output_column,
         keep=kept_columns(keep),
         overwrite=mode == "overwrite",
-        model_digest=model_digest,
+        trust=Trust(trust, model_digest, model_signature_key),
     )
     if report.output is not None:
         click.echo(f"{report.rows:,} rows predicted: {report.output}", err=True)
