@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,7 +18,8 @@ from scorecast.errors import ConfigError, ModelTrustError, one_line
 from scorecast.extras import require
 
 SIGNATURE = "model.sig"
-_LARGEST = 64 << 20  # a million files
+_LARGEST = 64 << 20
+_MOST_NAMED = 5
 
 
 def read_signature(directory: Path) -> bytes:
@@ -76,7 +78,7 @@ def verify_signature(directory: Path, signature: bytes, key: Path) -> None:
             config.verify(directory, file)
             reason = _unsigned(directory, signature)
         except Exception as error:  # noqa: BLE001 - a file that is no signature raises anything
-            reason = one_line(error) if str(error) else type(error).__name__
+            reason = _in_words(error)
         finally:
             if kept.exists():
                 shutil.move(kept, inside)
@@ -89,15 +91,19 @@ def verify_signature(directory: Path, signature: bytes, key: Path) -> None:
         raise ModelTrustError(message)
 
 
+def _in_words(error: Exception) -> str:
+    # The library lists what is different with both hashes, as Python shows bytes.
+    if changed := re.findall(r"Hash mismatch for \\*'(.+?)\\*':", str(error)):
+        return f"not as they were signed are {', '.join(changed[:_MOST_NAMED])}"
+    return one_line(error) if str(error) else type(error).__name__
+
+
 def _unsigned(directory: Path, signature: bytes) -> str | None:
     """Name files that the signature passes over, as it may say itself and for those of git."""
     payload = json.loads(base64.b64decode(json.loads(signature)["dsseEnvelope"]["payload"]))
-    predicate = payload["predicate"]
-    names = {each["name"] for each in predicate["resources"]}
-    if predicate["serialization"]["method"] == "shards":  # NAME:START:END
-        names = {name.rsplit(":", 2)[0] for name in names}
+    names = {each["name"] for each in payload["predicate"]["resources"]}
     there = {
         path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()
     }
     left_out = sorted(there - names)
-    return f"it leaves out {', '.join(left_out[:5])}" if left_out else None
+    return f"it leaves out {', '.join(left_out[:_MOST_NAMED])}" if left_out else None
