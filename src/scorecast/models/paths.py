@@ -25,7 +25,7 @@ _PATH_KEYS = (
 )
 
 
-def safe_join(root: Path, relative: str, *, named_by: str = "The MLmodel file") -> Path:
+def safe_join(root: Path, relative: object, *, named_by: str = "The MLmodel file") -> Path:
     """Resolve a path that a file of a model names.
 
     Args:
@@ -37,18 +37,18 @@ def safe_join(root: Path, relative: str, *, named_by: str = "The MLmodel file") 
         The resolved path; nothing need be there.
 
     Raises:
-        MLmodelError: It is absolute, has ``..``, a scheme, a drive, a backslash or a control
-            character, or a link leads it out of the directory.
+        MLmodelError: It is no text, is absolute, has ``..``, a scheme, a drive, a backslash or a
+            control character, or a link leads it out of the directory.
     """
-    problem = _problem(relative)
+    problem = _problem(relative) if isinstance(relative, str) else "it is no text"
     if problem is None:
-        resolved, inside = (root / relative).resolve(), root.resolve()
+        resolved, inside = (root / str(relative)).resolve(), root.resolve()
         if resolved.is_relative_to(inside):
             return resolved
         problem = "a link leads it out of the directory"
     message = (
-        f'{named_by} names "{_printable(relative)}", which lies outside the model directory or '
-        f"may do so: {problem}. Nothing was loaded. Expected a relative path inside of the "
+        f'{named_by} names "{_printable(str(relative))}", which lies outside the model directory '
+        f"or may do so: {problem}. Nothing was loaded. Expected a relative path inside of the "
         "directory; save the model again."
     )
     raise MLmodelError(message)
@@ -65,14 +65,14 @@ def check_paths(root: Path, flavors: Mapping[str, Mapping[str, Any]]) -> None:
             safe_join(root, path)
 
 
-def _paths_of(keys: Mapping[str, Any]) -> Iterator[str]:
+def _paths_of(keys: Mapping[str, Any]) -> Iterator[Any]:
     env, artifacts = keys.get("env"), keys.get("artifacts")
     named = [keys.get(key) for key in _PATH_KEYS]
     named += list(env.values()) if isinstance(env, Mapping) else [env]
     if isinstance(artifacts, Mapping):
         # "uri" is where an artifact came from; it is not read again.
         named += [each.get("path") for each in artifacts.values() if isinstance(each, Mapping)]
-    return (path for path in named if isinstance(path, str))
+    return (path for path in named if path)
 
 
 def _problem(relative: str) -> str | None:

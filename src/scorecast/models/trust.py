@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from scorecast.errors import ConfigError, ModelTrustError
+from scorecast.errors import ConfigError, ModelTrustError, ScorecastError
 from scorecast.models.flavors.base import ModelFiles
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
@@ -103,7 +103,12 @@ def why_code_runs(
         listed = ", ".join(f'"{each.path}"' for each in pickles[:_MOST_NAMED])
         listed += f" and {more} more" if more > 0 else ""
         reasons.append(f"{listed} {'is a pickle' if len(pickles) == 1 else 'are pickles'}")
-    reason = flavor_of(info).runs_code(ModelFiles(directory, info, no_pickle=True))
+    try:
+        reason = flavor_of(info).runs_code(ModelFiles(directory, info, no_pickle=True))
+    except ScorecastError:
+        raise
+    except Exception as error:  # noqa: BLE001 - keys of any type may stand in the file
+        reason = f"the keys of its flavor in MLmodel cannot be read ({type(error).__name__})"
     return (*reasons, *(() if reason is None else (reason,)))
 
 

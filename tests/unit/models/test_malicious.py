@@ -292,6 +292,16 @@ def onnx_graph(
     return write
 
 
+def odd_keys(loader: str, **flavor: Any) -> Callable[[Model], None]:
+    """Keys of types that nobody writes."""
+
+    def write(model: Model) -> None:
+        (model.path / "file").write_bytes(b"{}")
+        model.declare(f"mlflow.{loader}", flavor, data="file")
+
+    return write
+
+
 LAUGHS = "a0: &a0 [x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
 )
@@ -349,6 +359,11 @@ QUIET: dict[str, Callable[[Model], None]] = {
     "deep YAML": text_of_yaml("[" * 100_000),
     "deeper YAML than any": text_of_yaml("[" * 300 + "]" * 300),
     "large YAML": text_of_yaml("# " + "x" * (9 << 20)),
+    "a number as path": with_path("data", 5),
+    "a list as class": odd_keys("xgboost", model_class=["xgboost.core.Booster"]),
+    "a number as providers": odd_keys("onnx", providers=5),
+    "a list as options": odd_keys("onnx", onnx_session_options=[1]),
+    "a list as format": odd_keys("catboost", save_format=["cbm"]),
     "onnx with a library": onnx_graph(domain="evil.ops"),
     "onnx with data outside": onnx_graph(location="../weights"),
     "onnx with absolute data": onnx_graph(location="/etc/hostname"),
@@ -369,6 +384,7 @@ MALFORMED = {
     "code with ..": 'it holds ".."',
     "env with ..": 'it holds ".."',
     "artifact as a URI": "a scheme or a drive",
+    "a number as path": "it is no text",
     "object in YAML": "it is not YAML",
     "aliases": "aliases stand for too many values at line 2",
     "aliases of aliases": "aliases stand for too many values at line",
