@@ -27,6 +27,7 @@ _ZIP = b"PK\x03\x04"
 _DEEPEST = 4
 _MOST = 64 << 20
 _START = 1 << 16
+_NPY = b"\x93NUM"
 _PICKLE_SUFFIXES = (".pkl", ".pickle", ".p", ".cloudpickle", ".joblib")
 _UNKNOWN = "?"
 _NAME = re.compile(r"[A-Za-z_][\w.]*( [A-Za-z_][\w.]*)?")
@@ -79,6 +80,10 @@ def _in_stream(name: str, file: IO[bytes], deepest: int) -> Iterator[PickledFile
     if _is_pickle(head) or _is_text_pickle(file):
         file.seek(0)
         yield PickledFile(name, modules_named(file))
+    elif head == _NPY:
+        header = file.readline(_START)
+        if b"'|O" in header:  # objects of Python, which numpy pickles behind the header
+            yield PickledFile(name, modules_named(file))
     elif deepest == 0:
         yield PickledFile(name, (_UNKNOWN,))
     elif head == _ZIP or zipfile.is_zipfile(file):
@@ -167,12 +172,20 @@ def _expand_zlib(file: IO[bytes]) -> bytes:
     return zlib.decompressobj().decompress(file.read(_MOST), _MOST)
 
 
+def _expand_zfile(file: IO[bytes]) -> bytes:
+    """Go past the length that joblib wrote before 0.10, of one of two widths."""
+    start = file.read(22)
+    file.seek(22 if start[21:] == b" " else 21)
+    return _expand_zlib(file)
+
+
 _COMPRESSIONS: tuple[tuple[bytes, Callable[[IO[bytes]], bytes]], ...] = (
     (b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file).read(_MOST)),
     (b"BZh", lambda file: bz2.BZ2File(file).read(_MOST)),
     (b"\xfd7zX", _expand_lzma),
     (b"\x5d\x00", _expand_lzma),
     (b"\x78", _expand_zlib),
+    (b"ZF", _expand_zfile),
 )
 
 
