@@ -356,6 +356,9 @@ QUIET: dict[str, Callable[[Model], None]] = {
     "aliases": text_of_yaml("x: &x [1]\ny: [" + "*x," * 1_000_000 + "]\n"),
     "aliases of aliases": text_of_yaml(LAUGHS),
     "a key twice": text_of_yaml("flavors: {}\nflavors: {python_function: {loader_module: os}}\n"),
+    "deep signature": text_of_yaml(
+        "flavors: {f: {}}\nsignature: {inputs: '" + "[" * 100_000 + "'}\n"
+    ),
     "deep YAML": text_of_yaml("[" * 100_000),
     "deeper YAML than any": text_of_yaml("[" * 300 + "]" * 300),
     "large YAML": text_of_yaml("# " + "x" * (9 << 20)),
@@ -389,6 +392,7 @@ MALFORMED = {
     "aliases": "aliases stand for too many values at line 2",
     "aliases of aliases": "aliases stand for too many values at line",
     "a key twice": "the key 'flavors' twice at line 2",
+    "deep signature": "Cannot read the inputs of the model signature",
     "deep YAML": "it is not YAML",
     "deeper YAML than any": "more than 100 levels at line 1",
     "large YAML": "larger than 8,388,608 bytes",

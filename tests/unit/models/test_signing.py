@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 import scorecast
 from scorecast.cli.main import main
@@ -32,6 +30,9 @@ def fitted(*y: float) -> Any:
 
 def make_key(folder: Path, name: str) -> Path:
     """Write a pair of keys; give the private one, with the public one beside it as .pub."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     private = ec.generate_private_key(ec.SECP256R1())
     pem, public = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     secret = private.private_bytes(
