@@ -15,6 +15,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     │   ├── MLmodelError
     │   ├── UnsupportedFlavorError
     │   ├── ModelDigestError
+    │   ├── ModelTrustError
     │   ├── ModelLoadError
     │   └── ModelSaveError
     ├── ShippingError                       a model on its way to the workers
@@ -126,6 +127,10 @@ class UnsupportedFlavorError(ModelError):
 
 class ModelDigestError(ModelError):
     """Raised when the files of a model are not those whose digest was asked for."""
+
+
+class ModelTrustError(ModelError):
+    """Raised when a model is not one that the trust which was asked for takes."""
 
 
 class ModelLoadError(ModelError):

@@ -3,11 +3,12 @@
 import json
 import sys
 
+import numpy as np
 import pytest
 
 import scorecast
 from scorecast.cli.main import main
-from scorecast.errors import ConfigError, ModelDigestError
+from scorecast.errors import ConfigError, ModelDigestError, ModelTrustError
 from scorecast.models.signature import Scalar, Signature, Spec
 
 SIGNATURE = Signature(inputs=(Spec(Scalar("double"), "x"),), outputs=(Spec(Scalar("double")),))
@@ -73,6 +74,49 @@ def test_another_digest_is_refused_before_any_code_runs(spark, marked, digest, e
     ):
         with pytest.raises(error, match=words):
             call()
+    assert not mark.exists()
+
+
+def test_a_job_runs_no_code_of_a_model_that_may_not(spark, marked, tmp_path):
+    """ONNX is predicted on by every front; a pickle is refused before Spark is asked to run."""
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LinearRegression
+
+    estimator = LinearRegression().fit(np.array([[0.0], [1.0], [2.0]]), [1.0, 3.0, 5.0])
+    model = to_onnx(estimator, np.zeros((1, 1)))
+    safe = scorecast.save_model(model, tmp_path / "safe", signature=SIGNATURE)
+    pickled, mark = marked
+    rows = spark.range(100).selectExpr("double(id) AS x")
+    expected = {x: 1 + 2 * x for x in range(100)}
+    udf = scorecast.spark_udf(spark, safe, trust="no-pickle")
+    frame = scorecast.predict_frame(rows, safe, trust="no-pickle")
+    assert dict(rows.select("x", udf("x")).collect()) == pytest.approx(expected)
+    assert dict(frame.collect()) == pytest.approx(expected)
+
+    def job(path, name):
+        rows.write.parquet(str(tmp_path / "in"), mode="overwrite")
+        config = scorecast.BatchPredictConfig(
+            model_uri=path, input=tmp_path / "in", output=tmp_path / name, trust="no-pickle"
+        )
+        return scorecast.batch_predict(spark, config)
+
+    report = job(safe, "out")
+    assert report.trust == "no-pickle"
+    assert "trust       no-pickle\n" in report.summary()
+    (run,) = json.loads((tmp_path / "out" / "_MANIFEST.json").read_text())["runs"]
+    assert (run["model"]["trust"], run["options"]["trust"]) == ("no-pickle", "no-pickle")
+
+    spark.sparkContext.setJobGroup("refused", "refused")
+    for call in (
+        lambda: scorecast.spark_udf(spark, pickled, trust="no-pickle"),
+        lambda: scorecast.predict_frame(rows, pickled, trust="no-pickle"),
+    ):
+        with pytest.raises(ModelTrustError, match=r'"model\.pkl" is a pickle'):
+            call()
+    assert spark.sparkContext.statusTracker().getJobIdsForGroup("refused") == []
+    with pytest.raises(ModelTrustError, match=r'"model\.pkl" is a pickle'):
+        job(pickled, "none")
+    assert not (tmp_path / "none").exists()
     assert not mark.exists()
 
 

@@ -48,6 +48,7 @@ CODES = {
     "SC408": "ModelLoadError",
     "SC409": "ModelSaveError",
     "SC410": "ArchiveError",
+    "SC411": "ModelTrustError",
     "SC412": "ArtifactDiskError",
     "SC501": "PredictionError",
     "SC502": "ModelPredictError",

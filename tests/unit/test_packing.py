@@ -5,8 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
+import unicodedata
 import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import combinations
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,6 +22,16 @@ from hypothesis import strategies as st
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.packing import pack, tree_digest, unpack
 
+MANY = {
+    "MLmodel": b"flavors: {}\n",
+    "model.pkl": bytes(range(256)),
+    "code/größe.py": b"x = 1\n",
+    "code/other.py": b"x = 2\n",
+    "data/deep/er/weights.bin": b"\0" * 100,
+    "data/empty.bin": b"",
+    "requirements.txt": b"numpy\n",
+    "model.onnx.data": b"\1\2\3",
+}
 FILES = {
     "MLmodel": b"flavors: {}\n",
     "model.pkl": bytes(range(256)) * 20,
@@ -309,3 +325,80 @@ def test_a_full_or_forbidden_disk_is_an_error_of_ours(tmp_path: Path) -> None:
 
     with pytest.raises(ShippingError, match=str(tmp_path)):
         unpack(data, tmp_path / "copy", "sha256:" + "0" * 64)
+
+
+def mutations(root: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Every way of changing the files in `root` a little: its name, and what does it."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    random = Random(0)
+
+    def flip(path: Path, bit: int) -> None:
+        data = bytearray(path.read_bytes())
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+
+    for path in files:
+        name, bits = path.relative_to(root).as_posix(), path.stat().st_size * 8
+        ends = {0, bits - 1} if bits else set()
+        for bit in sorted({*ends, *random.sample(range(bits), min(20, bits))}):
+            yield f"flip bit {bit} of {name}", partial(flip, path, bit)
+        yield f"remove {name}", path.unlink
+        yield f"cut {name}", lambda p=path: p.write_bytes(p.read_bytes()[:-1] or b"x")
+        yield f"lengthen {name}", lambda p=path: p.write_bytes(p.read_bytes() + b"\0")
+        yield f"rename {name}", lambda p=path: p.rename(p.with_name(f"{p.name}2"))
+        yield f"move {name}", lambda p=path: p.rename(p.parent.parent / "moved")
+        yield f"capitals {name}", lambda p=path: p.rename(p.with_name(p.name.swapcase()))
+        yield f"add beside {name}", lambda p=path: (p.parent / "new").write_bytes(b"")
+        yield f"directory beside {name}", lambda p=path: (p.parent / "new").mkdir()
+        yield f"make {name} a directory", lambda p=path: (p.unlink(), p.mkdir())
+    for one, other in combinations(files, 2):
+
+        def swap(one: Path = one, other: Path = other) -> None:
+            spare = root / "spare"
+            one.rename(spare)
+            other.rename(one)
+            spare.rename(other)
+
+        yield f"swap {one.name} and {other.name}", swap
+    yield "remove an empty directory", (root / "hollow").rmdir
+    yield "rename an empty directory", lambda: (root / "hollow").rename(root / "hollow2")
+
+
+def test_every_change_of_a_model_changes_its_digest(tmp_path: Path) -> None:
+    """More than 200 of them; so a pinned model is the one that was pinned."""
+    original = write_tree(tmp_path / "original", MANY, empty=("hollow",))
+    digest, seen = tree_digest(original), {}
+    names = [name for name, _ in mutations(original)]
+
+    for i, name in enumerate(names):
+        root = tmp_path / "changed"
+        shutil.copytree(original, root)
+        list(mutations(root))[i][1]()
+        seen[name] = tree_digest(root)
+        shutil.rmtree(root)
+
+    assert len(names) > 200
+    assert [name for name, found in seen.items() if found == digest] == []
+
+
+def test_names_that_look_alike_are_two(tmp_path: Path) -> None:
+    """Composed and decomposed letters are different names, and both may be there."""
+    composed, decomposed = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    trees = [{composed: b"1"}, {decomposed: b"1"}, {composed: b"1", decomposed: b"2"}]
+    trees.append({composed: b"2", decomposed: b"1"})
+
+    digests = {tree_digest(write_tree(tmp_path / str(i), tree)) for i, tree in enumerate(trees)}
+
+    assert len(digests) == len(trees)
+
+
+def test_empty_directories_are_told_apart(tmp_path: Path) -> None:
+    """None, one, one of another name, one inside of another, and a file of that name."""
+    trees = [(), ("a",), ("b",), ("a/b",), ("a", "b")]
+    found = {
+        tree_digest(write_tree(tmp_path / f"t{i}", empty=empty)) for i, empty in enumerate(trees)
+    }
+    found.add(tree_digest(write_tree(tmp_path / "file", {**FILES, "a": b""})))
+
+    assert len(found) == len(trees) + 1

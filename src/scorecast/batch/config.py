@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
+from scorecast.models.trust import Trust, TrustMode
 from scorecast.redaction import STARS, redacted, redacted_values
 from scorecast.worker.options import PredictOptions
 
@@ -36,6 +37,8 @@ _CHOICES: tuple[tuple[str, Any], ...] = (
 _NOT_IN_KEY = {
     "model_uri",
     "model_digest",
+    "trust",
+    "model_signature_key",
     "input",
     "output",
     "mode",
@@ -60,6 +63,9 @@ class BatchPredictConfig:
         model_uri: Path or URI of a model directory.
         model_digest: Digest that the model's files must have, as `scorecast.inspect_model` gives
             it; None takes any.
+        trust: ``"any"`` takes every model; ``"no-pickle"`` only what runs no code of its own when
+            it is loaded; ``"pinned"`` needs `model_digest` or `model_signature_key`.
+        model_signature_key: File of the public key (PEM) that the model must be signed with.
         input: Paths of the data to predict on, as Spark reads it, globs included; or the name of
             a table.
         output: Path of the parquet directory to publish.
@@ -115,6 +121,8 @@ class BatchPredictConfig:
     input: str | Path | Sequence[str | Path]
     output: str
     model_digest: str | None = None
+    trust: TrustMode = "any"
+    model_signature_key: str | Path | None = None
     input_format: str = "parquet"
     input_options: Mapping[str, str] = field(default_factory=dict)
     where: str | None = None
@@ -163,6 +171,11 @@ class BatchPredictConfig:
         return tuple(str(path) for path in given)
 
     @property
+    def model_trust(self) -> Trust:
+        """What the model must meet."""
+        return Trust(self.trust, self.model_digest, self.model_signature_key)
+
+    @property
     def is_repeated(self) -> bool:
         """Whether the output is one that jobs publish to again and again."""
         return self.mode != "error" or self.incremental
@@ -200,6 +213,7 @@ class BatchPredictConfig:
             for name in ("model_uri", "output", "output_column", "input_format")
             if not getattr(self, name).strip()
         ]
+        problems += self.model_trust.problems()
         if not self.inputs or not all(path.strip() for path in self.inputs):
             problems.append("input is empty")
         for name, choices in _CHOICES:

@@ -81,6 +81,7 @@ def model_record(model: CheckedModel) -> dict[str, Any]:
         "uri": redacted_values(info.uri),
         "resolved_uri": redacted_values(model.resolved.fetched.resolved_uri),
         "digest": model.resolved.digest,
+        "trust": model.resolved.trust,
         "flavor": flavor_of(info).name,
         "run_id": redacted_values(info.run_id),
         "model_id": redacted_values(info.model_id),

@@ -192,6 +192,7 @@ def _of_model(model: CheckedModel) -> dict[str, str]:
         "model": str(resolved.info.uri),
         "resolved": resolved.fetched.resolved_uri,
         "digest": resolved.digest,
+        "trust": resolved.trust,
         "flavor": flavor_of(resolved.info).name,
         "prediction": model.result_type.simpleString(),
     }

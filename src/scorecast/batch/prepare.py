@@ -79,9 +79,10 @@ def find(spark: SparkSession, config: BatchPredictConfig) -> tuple[CheckedModel,
         params=config.params,
         model_config=config.model_config,
         options=config.predict_options,
-        model_digest=config.model_digest,
+        trust=config.model_trust,
     )
-    refuse_overlap(config.output, "model", [str(model.resolved.fetched.directory)])
+    fetched = model.resolved.fetched
+    refuse_overlap(config.output, "model", [str(fetched.directory), fetched.resolved_uri])
     inputs = open_inputs(spark, config)
     refuse_overlap(config.output, "input", inputs.source.reads)
     return model, inputs

@@ -19,6 +19,7 @@ class RunReport:
         model_uri: Model URI as asked for.
         resolved_uri: What it stood for.
         model_digest: Digest of the model's files.
+        trust: What the model was taken by: ``"any"``, ``"no-pickle"`` or ``"pinned"``.
         result_type: Spark type of a prediction, as DDL text.
         output: Path of the published output.
         run_id: Run that published it.
@@ -41,6 +42,7 @@ class RunReport:
     run_id: str
     job_key: str
     already_published: bool = False
+    trust: str = "any"
     units: int = 1
     resumed_units: int = 0
     skipped: tuple[str, ...] = field(default=())
@@ -88,6 +90,7 @@ class RunReport:
         lines |= {
             "model": self.model_uri,
             "digest": self.model_digest,
+            "trust": self.trust,
             "prediction": self.result_type,
             "output": self.output,
         }

@@ -400,6 +400,7 @@ class _Run:
             model_uri=str(self.model.resolved.info.uri),
             resolved_uri=self.model.resolved.fetched.resolved_uri,
             model_digest=self.model.resolved.digest,
+            trust=self.model.resolved.trust,
             result_type=self.model.result_type.simpleString(),
             output=self.config.output,
             run_id=run.run_id,

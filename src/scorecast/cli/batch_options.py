@@ -12,7 +12,7 @@ from scorecast.cli.command import TERMINAL, Groups
 from scorecast.cli.job_options import config_option, show_config_option
 from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.names import NAMED_TEXT, NAMED_VALUE, NAMES, WORDS, no_name_twice
-from scorecast.cli.options import mode_option, model_digest_option, prediction_options
+from scorecast.cli.options import mode_option, prediction_options, trust_options
 
 NOT_OF_THE_JOB = ("dry_run", "master", "show_config", "summary_json")
 """Options that say how to run, and are no fields of `BatchPredictConfig`."""
@@ -28,7 +28,7 @@ _MODEL = (
         metavar="URI",
         help="Path or URI of the model.",
     ),
-    model_digest_option,
+    *trust_options,
     click.option(
         "--param",
         type=NAMED_VALUE,

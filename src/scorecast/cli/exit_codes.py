@@ -38,6 +38,7 @@ CODES: dict[type[ScorecastError], str] = {
     errors.ModelLoadError: "SC408",
     errors.ModelSaveError: "SC409",
     errors.ArchiveError: "SC410",
+    errors.ModelTrustError: "SC411",
     errors.ArtifactDiskError: "SC412",
     errors.PredictionError: "SC501",
     errors.ModelPredictError: "SC502",

@@ -18,10 +18,25 @@ def mode_option(*modes: str) -> Option:
     )
 
 
-model_digest_option = click.option(
-    "--model-digest",
-    metavar="DIGEST",
-    help="Digest that the model must have (sha256:...), as manifests hold it.",
+trust_options = (
+    click.option(
+        "--trust",
+        # The modes of models.trust, which is imported when a command runs.
+        type=click.Choice(["any", "no-pickle", "pinned"]),
+        default="any",
+        help="Which models to take. no-pickle: those that run no code of their own when they are "
+        "loaded. pinned: those of --model-digest or --model-signature-key.",
+    ),
+    click.option(
+        "--model-digest",
+        metavar="DIGEST",
+        help="Digest that the model must have (sha256:...), as manifests hold it.",
+    ),
+    click.option(
+        "--model-signature-key",
+        metavar="PEM",
+        help="File of the public key that the model must be signed with (model.sig).",
+    ),
 )
 
 prediction_options = (

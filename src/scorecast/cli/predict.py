@@ -12,12 +12,13 @@ from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.options import (
     MODEL_ENVIRONMENT,
     mode_option,
-    model_digest_option,
     prediction_options,
+    trust_options,
 )
 
 if TYPE_CHECKING:
     from scorecast.local.formats import Format
+    from scorecast.models.trust import TrustMode
 
 _OUTPUT = (
     click.option(
@@ -39,7 +40,7 @@ _OUTPUT = (
 @click.command(
     "predict",
     cls=Command,
-    groups=(("Model", (model_digest_option,)), ("Output", _OUTPUT)),
+    groups=(("Model", trust_options), ("Output", _OUTPUT)),
     examples=(
         "scorecast predict build/demo/model build/demo/flights.parquet -o build/delays.csv",
         "scorecast predict build/demo/model build/demo/flights.parquet --keep none > build/few.csv",
@@ -58,10 +59,13 @@ def command(  # noqa: PLR0913 - one argument per option
     output_column: str,
     keep: str | tuple[str, ...],
     mode: str,
+    trust: TrustMode,
     model_digest: str | None,
+    model_signature_key: str | None,
 ) -> None:
     """Predict on a file with a model: .csv, .json (records) or .parquet."""
     from scorecast.local.files import predict_file
+    from scorecast.models.trust import Trust
 
     report = predict_file(
         model_uri,
@@ -72,7 +76,7 @@ def command(  # noqa: PLR0913 - one argument per option
         output_column=output_column,
         keep=keep,
         overwrite=mode == "overwrite",
-        model_digest=model_digest,
+        trust=Trust(trust, model_digest, model_signature_key),
     )
     if report.output is not None:
         click.echo(f"{report.rows:,} rows predicted: {report.output}", err=True)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scorecast.local.model import resolve_model
+from scorecast.errors import ScorecastError
+from scorecast.local.model import ResolvedModel, resolve_model
 from scorecast.models.info import PYFUNC, ModelInfo
 from scorecast.models.pickles import PickledFile, pickled_files
 from scorecast.models.requirements import differing_requirements
+from scorecast.models.trust import ANY, MODES, Trust, why_code_runs
 from scorecast.packing import model_entries
 from scorecast.redaction import redacted, redacted_values
+
+_TAKEN = "taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class ModelDescription:
         pickles: Files that run code when they are loaded.
         python_files: Files with code of the model's own.
         differing: Requirements that what is installed here does not meet, in words.
+        trust: What each mode of `Trust` says of it.
     """
 
     info: ModelInfo
@@ -35,6 +41,7 @@ class ModelDescription:
     pickles: tuple[PickledFile, ...]
     python_files: tuple[str, ...]
     differing: tuple[str, ...]
+    trust: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """Give it as values that JSON knows."""
@@ -61,6 +68,7 @@ class ModelDescription:
             "requirements_not_met": redacted_values(self.differing),
             "pickles": {each.path: list(each.modules) for each in self.pickles},
             "python_files": list(self.python_files),
+            "trust": dict(self.trust),
         }
 
     def summary(self) -> str:
@@ -81,6 +89,7 @@ class ModelDescription:
         lines += [(part, "\n".join(each)) for part, each in signature.items()]
         lines.append(("differs", "\n".join(told["requirements_not_met"])))
         lines.append(("runs code", "\n".join(self._code()) or "nothing that was found"))
+        lines.append(("trust", "\n".join(f"{mode}: {text}" for mode, text in self.trust.items())))
         return "\n".join(_line(name.replace("_uri", ""), text) for name, text in lines if text)
 
     def _code(self) -> list[str]:
@@ -91,33 +100,52 @@ class ModelDescription:
         return pickles + [f"{name}: code of the model" for name in self.python_files]
 
 
-def describe_model(model_uri: str | Path, *, model_digest: str | None = None) -> ModelDescription:
+def describe_model(model_uri: str | Path, trust: Trust = ANY) -> ModelDescription:
     """Read everything about a model that its files say, and run none of its code.
 
     Runs on the driver; reads all files.
 
     Args:
         model_uri: Path or URI of a model.
-        model_digest: Digest that its files must have.
+        trust: What it must meet.
 
     Raises:
         ArtifactError: The model cannot be fetched.
+        ConfigError: The options of trust are wrong.
         ModelDigestError: It has another digest.
+        ModelTrustError: It is not what `trust` takes.
         MLmodelError: It is no model.
         ShippingError: A file cannot be read.
     """
-    resolved = resolve_model(model_uri, digest=model_digest)
+    resolved = resolve_model(model_uri, trust)
     directory = resolved.fetched.directory
     entries = [(name, path) for name, path in model_entries(directory) if path.is_file()]
+    pickles = tuple(pickled_files(directory))
     return ModelDescription(
         info=resolved.info,
         resolved_uri=resolved.fetched.resolved_uri,
         files=len(entries),
         size=sum(path.stat().st_size for _, path in entries),
-        pickles=tuple(pickled_files(directory)),
+        pickles=pickles,
         python_files=tuple(name for name, path in entries if path.suffix == ".py"),
         differing=differing_requirements(resolved.info.requirements),
+        trust=_trust(resolved, pickles, trust),
     )
+
+
+def _trust(
+    resolved: ResolvedModel, pickles: tuple[PickledFile, ...], asked: Trust
+) -> dict[str, str]:
+    """Say what each mode would answer; the pins that were given have been checked."""
+    try:
+        reasons = why_code_runs(resolved.fetched.directory, resolved.info, pickles)
+        no_pickle = f"refused: {'; '.join(reasons)}" if reasons else _TAKEN
+    except ScorecastError as error:
+        no_pickle = f"refused: {error}"
+    checked = {"digest": asked.digest, "signature": asked.signature_key}
+    pins = [name for name, value in checked.items() if value is not None]
+    pinned = f"{_TAKEN}, by its {' and '.join(pins)}" if pins else "needs a digest or a signature"
+    return dict(zip(MODES, (_TAKEN, no_pickle, pinned), strict=True))
 
 
 def _packages(modules: tuple[str, ...]) -> list[str]:

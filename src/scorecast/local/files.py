@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from scorecast.errors import ConfigError, OutputExistsError
 from scorecast.local.formats import Format, output_format
-from scorecast.local.model import resolve_here
+from scorecast.local.model import resolve_model
 from scorecast.local.names import kept_names, name_problems, refuse_repeated_names
 from scorecast.local.readers import open_rows
 from scorecast.local.writers import check_writable, open_output, write_batches
 from scorecast.models.params import complete_params
+from scorecast.models.trust import ANY, Trust
 from scorecast.worker.frames import append_to_batches
 from scorecast.worker.input_plan import InputPlan, plan_by_name
 from scorecast.worker.predict import PredictPlan
@@ -42,7 +43,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
     keep: str | Sequence[str] = "all",
     params: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-    model_digest: str | None = None,
+    trust: Trust = ANY,
 ) -> FileReport:
     """Predict on all rows of a file, batch by batch, in this process.
 
@@ -58,7 +59,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         keep: ``"all"``, ``"none"`` or the names of the columns to write beside the prediction.
         params: Inference params that the model declares.
         overwrite: Whether an output that exists is replaced.
-        model_digest: Digest that the model's files must have.
+        trust: What the model must meet.
 
     Raises:
         ScorecastError: The file cannot be read, the model cannot be loaded, or the data does not
@@ -72,7 +73,7 @@ def predict_file(  # noqa: PLR0913 - the options of the command
         )
         raise OutputExistsError(message)
     wanted = None if result_type is None else parse_simple_type(result_type)
-    resolved = resolve_here(model_uri, model_digest)
+    resolved = resolve_model(model_uri, trust, here=True)
     signature = resolved.info.enforced_signature
     if wanted is None:
         wanted = result_type_of(resolved.info.signature or signature)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pandas as pd
 from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
 from scorecast.artifacts.references import registered_version
 from scorecast.artifacts.uri import Scratch, writing
-from scorecast.errors import ConfigError, ModelDigestError
+from scorecast.errors import ModelDigestError
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
 from scorecast.models.config import accepted_config
@@ -23,6 +22,8 @@ from scorecast.models.load import load_predictor
 from scorecast.models.mlmodel import mlmodel_file, read_model_info
 from scorecast.models.params import complete_params
 from scorecast.models.signature import Signature
+from scorecast.models.signing import read_signature, verify_signature
+from scorecast.models.trust import ANY, Trust, TrustMode, refuse_code
 from scorecast.packing import copy_files, tree_digest
 from scorecast.progress import shown
 from scorecast.redaction import secrets_hidden
@@ -30,8 +31,6 @@ from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
 from scorecast.worker.inputs import to_model_input
 from scorecast.worker.predict import call_model
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,75 +40,84 @@ class ResolvedModel:
     Attributes:
         fetched: Its directory and the URI that it was resolved to.
         info: What it declares, with `uri` and `digest` filled in.
+        trust: What it was taken by.
     """
 
     fetched: FetchedModel
     info: ModelInfo
+    trust: TrustMode = "any"
 
     @property
     def digest(self) -> str:
         """Digest of the model's files."""
         return str(self.info.digest)
 
+    @property
+    def no_pickle(self) -> bool:
+        """Whether it may be loaded only in ways that run no code of its own."""
+        return self.trust == "no-pickle"
+
     def local_handle(self, model_config: Mapping[str, Any] | None = None) -> ModelHandle:
         """Give a handle for use on this machine: the model is loaded from where it stands."""
         source = DirectorySource(self.fetched.directory, self.fetched.scratch)
-        return ModelHandle(self.digest, self.info, source, dict(model_config or {}))
+        return ModelHandle(
+            self.digest, self.info, source, dict(model_config or {}), no_pickle=self.no_pickle
+        )
 
 
 @secrets_hidden()
-def resolve_model(model_uri: str | Path, *, digest: str | None = None) -> ResolvedModel:
-    """Bring a model here and read what it declares. Runs on the driver; runs no model code.
+def resolve_model(
+    model_uri: str | Path, trust: Trust = ANY, *, here: bool = False
+) -> ResolvedModel:
+    """Bring a model here, check it and read what it declares. Runs on the driver; no model code.
+
+    Whatever is checked beyond the digest is checked in a directory of this process alone, which is
+    also what is loaded or shipped.
 
     Args:
         model_uri: Path or URI of a model directory.
-        digest: Digest that its files must have; None takes any.
+        trust: What the model must meet.
+        here: Whether it is loaded in this process. What is pinned is copied then: a copy holds what
+            was checked and no more, such as bytecode that Python would run and no digest counts.
 
     Raises:
-        ConfigError: The digest is none.
+        ConfigError: The options of trust are wrong.
         ModelDigestError: The files have another digest. Nothing was read of them but that.
+        ModelTrustError: The model is not signed as asked, or runs code and must not.
+        MissingExtraError: A library that the check needs is not installed.
         ArtifactError: The URI cannot be read or nothing is stored there.
         MLmodelError: The directory is not a model.
     """
-    if digest is not None and not _DIGEST.fullmatch(digest):
-        message = (
-            f'model_digest is "{digest}", expected "sha256:" and 64 hexadecimal digits, as '
-            "scorecast.inspect_model(URI).digest gives them."
-        )
-        raise ConfigError(message)
+    trust.check()
     fetched = fetch_model(model_uri, shown)
     mlmodel_file(fetched.directory)  # before anything that is no model is hashed
     found = tree_digest(fetched.directory)
-    if digest not in (None, found):
+    if trust.digest not in (None, found):
         message = (
-            f'The model "{fetched.resolved_uri}" has the digest {found}, expected {digest}: it is '
-            "not the one that was pinned. Nothing was loaded. If the change is wanted, pin the "
-            "new digest."
+            f'The model "{fetched.resolved_uri}" has the digest {found}, expected {trust.digest}: '
+            "it is not the one that was pinned. Nothing was loaded. If the change is wanted, pin "
+            "the new digest."
         )
         raise ModelDigestError(message)
+    signature = None if trust.signature_key is None else read_signature(fetched.directory)
+    if trust.reads_files or (here and trust.digest is not None):
+        fetched = _own_copy(fetched, found)
+    if trust.signature_key is not None and signature is not None:
+        verify_signature(fetched.directory, signature, Path(trust.signature_key))
     info = read_model_info(fetched.directory)
     if registered := registered_version(fetched.resolved_uri):
         info = replace(info, registered_name=registered[0], registered_version=registered[1])
-    return ResolvedModel(fetched, replace(info, uri=str(parse_model_uri(model_uri)), digest=found))
+    info = replace(info, uri=str(parse_model_uri(model_uri)), digest=found)
+    if trust.mode == "no-pickle":
+        refuse_code(fetched.directory, info, str(info.uri))
+    return ResolvedModel(fetched, info, trust.mode)
 
 
-def resolve_here(model_uri: str | Path, digest: str | None) -> ResolvedModel:
-    """Do what `resolve_model` does, for a model that is loaded in this process.
-
-    With a digest, a copy of the files is given: it holds what was checked and no more, such as
-    bytecode that Python would run and that no digest counts.
-
-    Raises:
-        ScorecastError: As `resolve_model`; or the copy cannot be made.
-    """
-    resolved = resolve_model(model_uri, digest=digest)
-    if digest is None:
-        return resolved
+def _own_copy(fetched: FetchedModel, digest: str) -> FetchedModel:
     scratch = Scratch()
     with writing(scratch.path):
-        copy_files(resolved.fetched.directory, scratch.path / "model", digest)
-    fetched = FetchedModel(scratch.path / "model", resolved.fetched.resolved_uri, scratch)
-    return replace(resolved, fetched=fetched)
+        copy_files(fetched.directory, scratch.path / "model", digest)
+    return FetchedModel(scratch.path / "model", fetched.resolved_uri, scratch)
 
 
 def inspect_model(model_uri: str | Path) -> ModelInfo:
@@ -133,6 +141,8 @@ def load_model(
     *,
     model_config: Mapping[str, Any] | str | Path | None = None,
     model_digest: str | None = None,
+    trust: TrustMode = "any",
+    model_signature_key: str | Path | None = None,
 ) -> LoadedModel:
     """Load a model into this process.
 
@@ -141,18 +151,27 @@ def load_model(
         model_config: Overrides single keys of the configuration stored with the model: a mapping,
             or the path of a YAML file that holds one.
         model_digest: Digest that the model's files must have, as `inspect_model` gives it.
+        trust: ``"any"`` loads every model; ``"no-pickle"`` only what runs no code of its own when
+            it is loaded; ``"pinned"`` needs `model_digest` or `model_signature_key`.
+        model_signature_key: File of the public key (PEM) that the model must be signed with, see
+            `scorecast.models.signing`.
 
     Raises:
         ArtifactError: The URI cannot be read or nothing is stored there.
-        ConfigError: The file of `model_config` is missing, is not YAML or holds no mapping.
+        ConfigError: The file of `model_config` is missing, is not YAML or holds no mapping; or
+            options are wrong.
         ModelDigestError: The model has another digest.
+        ModelTrustError: The model is not signed as asked, or runs code and must not.
         MLmodelError: The directory is not a model.
         MissingExtraError: The library of the model's flavor is not installed.
         ModelLoadError: The library cannot load the model.
     """
-    resolved = resolve_here(model_uri, model_digest)
+    asked = Trust(trust, model_digest, model_signature_key)
+    resolved = resolve_model(model_uri, asked, here=True)
     config = accepted_config(resolved.info, model_config)
-    predictor = load_predictor(resolved.fetched.directory, resolved.info, config)
+    predictor = load_predictor(
+        resolved.fetched.directory, resolved.info, config, no_pickle=resolved.no_pickle
+    )
     return LoadedModel(resolved.info, predictor, resolved.fetched.scratch)
 
 

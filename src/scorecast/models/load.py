@@ -23,13 +23,14 @@ def flavor_of(info: ModelInfo) -> Flavor:
     return flavor_for_loader(info.pyfunc.loader_module)
 
 
-def load_predictor(
+def load_predictor(  # noqa: PLR0913 - how a model may be loaded
     directory: Path,
     info: ModelInfo,
     model_config: Mapping[str, Any] | None = None,
     *,
     shared: SharedObjects | None = None,
     threads: int | None = None,
+    no_pickle: bool = False,
 ) -> Predictor:
     """Load the model in `directory`, importing its code and its library.
 
@@ -43,6 +44,7 @@ def load_predictor(
         shared: Where its arrays are shared with other processes, which takes files that stay.
         threads: How many threads the model may use, for libraries that take no number from the
             environment; None for what each library thinks best.
+        no_pickle: Whether the files were found to run no code, and are read in such ways only.
 
     Raises:
         MissingExtraError: The flavor's library is not installed.
@@ -52,7 +54,7 @@ def load_predictor(
     pyfunc = info.pyfunc
     flavor = flavor_of(info)
     config = {**pyfunc.config, **(model_config or {})}
-    files = ModelFiles(directory, info, config, shared, threads)
+    files = ModelFiles(directory, info, config, shared, threads, no_pickle)
     code = CodeDirectory(files.path(pyfunc.code)) if pyfunc.code else None
     if code is not None:
         code.use()

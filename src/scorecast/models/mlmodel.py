@@ -12,6 +12,7 @@ from typing import Any
 
 from scorecast.errors import ArtifactNotFoundError, MLmodelError
 from scorecast.models.info import InputExample, ModelInfo
+from scorecast.models.paths import check_paths, safe_join
 from scorecast.models.signature_json import parse_signature
 from scorecast.models.yaml_file import NotYamlError, read_yaml
 
@@ -51,7 +52,8 @@ def read_model_info(directory: Path) -> ModelInfo:
 
     Raises:
         ArtifactNotFoundError: The directory does not exist.
-        MLmodelError: It has no ``MLmodel`` file, or that file is broken.
+        MLmodelError: It has no ``MLmodel`` file, or that file is broken or names a path outside of
+            the directory.
     """
     raw = _read_mapping(mlmodel_file(directory))
     flavors = raw.get("flavors")
@@ -65,6 +67,7 @@ def read_model_info(directory: Path) -> ModelInfo:
         if not isinstance(keys, Mapping):
             message = f'Flavor "{name}" in "{directory / MLMODEL}" is not a mapping.'
             raise MLmodelError(message)
+    check_paths(directory, flavors)
     signature = raw.get("signature")
     if signature is not None and not isinstance(signature, Mapping):
         message = f'The signature in "{directory / MLMODEL}" is not a mapping.'
@@ -157,6 +160,9 @@ def _input_example(raw: Any, file: Path) -> InputExample | None:
             "remove the key."
         )
         raise MLmodelError(message)
+    for key in ("artifact_path", "serving_input_path"):
+        if isinstance(raw.get(key), str):
+            safe_join(file.parent, raw[key])
     return InputExample(
         artifact_path=raw["artifact_path"],
         type=raw.get("type", "json_object"),

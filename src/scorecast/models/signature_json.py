@@ -58,7 +58,7 @@ def _parse_list(
         items = json.loads(raw) if isinstance(raw, str) else raw
         # A tensor signature of one unnamed tensor is written as a bare object by old versions.
         return parse(items if isinstance(items, list) else [items])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
         message = (
             f"Cannot read the {part} of the model signature: {reason}. Expected the JSON list that "

@@ -17,6 +17,7 @@ from scorecast.local.names import (
     refuse_repeated_names,
     unknown_names,
 )
+from scorecast.models.trust import Trust, TrustMode
 from scorecast.spark.column_function import column_function, column_of
 from scorecast.spark.packed import can_pack, pack, packed_plan
 from scorecast.spark.prepare import CheckedModel, check_model
@@ -74,6 +75,8 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
     model_output: str | None = None,
     nullable_integers: bool = False,
     model_digest: str | None = None,
+    trust: TrustMode = "any",
+    model_signature_key: str | Path | None = None,
     interface: Interface = "auto",
     preflight: bool = True,
 ) -> DataFrame:
@@ -101,6 +104,8 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         model_output: Which column of the model's output to take.
         nullable_integers: Whether integer and boolean inputs reach the model as nullable types.
         model_digest: Digest that the model's files must have.
+        trust: ``"any"``, ``"no-pickle"`` or ``"pinned"``.
+        model_signature_key: File of the public key (PEM) that the model must be signed with.
         interface: How rows reach the workers; the predictions are the same. ``"arrow"`` is
             mapInArrow. ``"pandas"`` is mapInPandas, which gives NaN inside nested values and in
             kept columns back as NULL, and knows no summer time after 2037. ``"column"`` sends the
@@ -118,6 +123,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         InputMismatchError: Columns that the model needs are missing or of a wrong type.
         ArtifactError: The model cannot be fetched.
         ModelDigestError: The model has another digest than `model_digest`.
+        ModelTrustError: The model is not signed as asked, or runs code and must not.
         ModelError: The directory is not a model that can be loaded.
         WorkerEnvironmentError: Workers lack a package or have another version.
     """
@@ -142,7 +148,7 @@ def predict_frame(  # noqa: PLR0913 - options of one operation
         model_config=model_config,
         options=options,
         env_manager=env_manager,
-        model_digest=model_digest,
+        trust=Trust(trust, model_digest, model_signature_key),
     )
     plan = plan_frame(df.schema, model, output_column=output_column, keep=keep, columns=columns)
     if interface in ("arrow", "pandas"):

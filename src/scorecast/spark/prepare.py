@@ -18,6 +18,7 @@ from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
 from scorecast.models.params import complete_params
 from scorecast.models.requirements import differing_requirements
+from scorecast.models.trust import ANY, Trust
 from scorecast.spark.preflight import check_workers, preflight_enabled
 from scorecast.spark.shipped import SHIPPED, owner_of
 from scorecast.spark.shipping import ship_model
@@ -76,7 +77,12 @@ class CheckedModel:
             lambda: ship_model(spark, self.resolved, self.config),
         )
         # What was declared for the same files under another URI, and another configuration.
-        return replace(handle, info=self.resolved.info, config=dict(self.config))
+        return replace(
+            handle,
+            info=self.resolved.info,
+            config=dict(self.config),
+            no_pickle=self.resolved.no_pickle,
+        )
 
 
 def check_model(  # noqa: PLR0913 - what the fronts share
@@ -88,21 +94,21 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     model_config: Mapping[str, Any] | str | Path | None,
     options: PredictOptions,
     env_manager: str | None = None,
-    model_digest: str | None = None,
+    trust: Trust = ANY,
 ) -> CheckedModel:
     """Check all that can be checked without data; options and result type before any fetching.
 
     Raises:
         ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
-        ModelError: The directory is no model, has no flavor that predicts, or has another digest
-            than the one that was asked for.
+        ModelError: The directory is no model, has no flavor that predicts, or is not what `trust`
+            takes.
         InputMismatchError: Params do not fit.
     """
     _check_env_manager(env_manager)
     options.check()
     parsed = None if result_type is None else parse_result_type(spark, result_type)
-    resolved = resolve_model(model_uri, digest=model_digest)
+    resolved = resolve_model(model_uri, trust)
     info = resolved.info
     flavor_of(info)
     _warn_about_requirements(info)

@@ -142,7 +142,8 @@ def ship_model(
         source = _on_this_machine(spark, model)
     else:
         source = BroadcastSource(spark.sparkContext.broadcast(_packed(model).data))
-    return ModelHandle(model.digest, model.info, source, dict(model_config or {}))
+    config = dict(model_config or {})
+    return ModelHandle(model.digest, model.info, source, config, model.no_pickle)
 
 
 def _packed(model: ResolvedModel) -> PackedModel:

@@ -14,6 +14,7 @@ from pyspark.sql import types as st
 from scorecast.errors import ConfigError, InputMismatchError
 from scorecast.models.info import ModelInfo
 from scorecast.models.signature import Signature
+from scorecast.models.trust import Trust, TrustMode
 from scorecast.spark.column_function import column_function, column_of
 from scorecast.spark.notebooks import udf_html
 from scorecast.spark.prepare import CheckedModel, check_model
@@ -46,6 +47,8 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
     model_output: str | None = None,
     nullable_integers: bool = False,
     model_digest: str | None = None,
+    trust: TrustMode = "any",
+    model_signature_key: str | Path | None = None,
     preflight: bool = True,
 ) -> ModelUdf:
     """Make a function of columns that predicts with a model.
@@ -80,6 +83,10 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
             signature declares optional do, and a null in others is an error.
         model_digest: Digest that the model's files must have, as `inspect_model` gives it; it is
             checked here, and by every worker before it loads a byte of them.
+        trust: ``"any"`` takes every model; ``"no-pickle"`` only what runs no code of its own when
+            it is loaded; ``"pinned"`` needs `model_digest` or `model_signature_key`. Decided here,
+            before anything is shipped.
+        model_signature_key: File of the public key (PEM) that the model must be signed with.
         preflight: Whether to check the workers' packages first (one tiny task per session).
 
     Returns:
@@ -90,6 +97,7 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         ConfigError: The result type is none, or an option is wrong.
         ArtifactError: The model cannot be fetched.
         ModelDigestError: The model has another digest than `model_digest`.
+        ModelTrustError: The model is not signed as asked, or runs code and must not.
         ModelError: The directory is not a model that can be loaded.
         InputMismatchError: Params do not fit.
         WorkerEnvironmentError: Workers lack a package or have another version.
@@ -111,7 +119,7 @@ def spark_udf(  # noqa: PLR0913 - the names are those of mlflow.pyfunc.spark_udf
         model_config=model_config,
         options=options,
         env_manager=env_manager,
-        model_digest=model_digest,
+        trust=Trust(trust, model_digest, model_signature_key),
     )
     return ModelUdf(model, model.ship(spark, preflight=preflight))
 

@@ -105,12 +105,15 @@ class ModelHandle:
         info: What the model declares.
         source: Where the files come from.
         config: ``model_config`` of the call.
+        no_pickle: Whether the files are read in ways only that run no code of the model. It gives
+            the same model, and so is no part of the key.
     """
 
     digest: str
     info: ModelInfo
     source: ModelSource
     config: Mapping[str, Any] = field(default_factory=dict)
+    no_pickle: bool = False
 
     def key(self, extra_env: Mapping[str, str] | None = None) -> str:
         """Give the key in the worker's cache: the digest, and what else changes the loaded model.
@@ -156,7 +159,12 @@ class ModelHandle:
             shared = mapped_objects(copy, key, os.environ)
             with unchanged(copy):
                 predictor = load_predictor(
-                    copy.directory, self.info, self.config, shared=shared, threads=threads
+                    copy.directory,
+                    self.info,
+                    self.config,
+                    shared=shared,
+                    threads=threads,
+                    no_pickle=self.no_pickle,
                 )
         return _OpenModel(predictor, copy)
 

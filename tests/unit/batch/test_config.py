@@ -52,6 +52,9 @@ def config(**options) -> BatchPredictConfig:
             'cannot be partitioned by the prediction "p"',
         ),
         ({"mode": "overwrite", "incremental": True}, "incremental adds"),
+        ({"trust": "all"}, 'trust is "all", expected one of any, no-pickle, pinned'),
+        ({"trust": "pinned"}, 'trust "pinned" needs model_digest'),
+        ({"model_digest": "sha256:0"}, 'model_digest is "sha256:0", expected "sha256:" and 64'),
     ],
 )
 def test_wrong_options(options, words):
@@ -59,6 +62,16 @@ def test_wrong_options(options, words):
     with pytest.raises(ConfigError, match="Invalid batch job options") as failed:
         config(**options)
     assert words in str(failed.value)
+
+
+def test_the_same_job_is_the_same_whatever_its_model_was_trusted_by():
+    """Trust decides whether a job runs, and nothing of what it predicts."""
+    digest = f"sha256:{'0' * 64}"
+    plain = config()
+    pinned = config(trust="pinned", model_digest=digest, model_signature_key="key.pub")
+    assert pinned.key_options() == plain.key_options()
+    assert pinned.shown_options()["trust"] == "pinned"
+    assert plain.shown_options()["trust"] == "any"
 
 
 def test_limits_of_none_are_no_limits():

@@ -74,6 +74,17 @@ def test_the_schema_describes_every_manifest(changes):
     validate(replace(full(), **changes).to_json())
 
 
+def test_the_trust_of_a_run_is_described_and_may_be_missing():
+    """Outputs of before hold none, and stay what they are."""
+    before = full()
+    assert "trust" not in before.run.model
+    taken = replace(before.run, model={**before.run.model, "trust": "no-pickle"})
+    now = replace(before, runs=(*before.runs[:-1], taken))
+    for each in (before, now):
+        validate(each.to_json())
+        assert read_manifest(each.to_json(), "m") == each
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -83,6 +94,7 @@ def test_the_schema_describes_every_manifest(changes):
         (["files", 0, "sha256"], "x"),
         (["runs"], []),
         (["runs", 0, "mode"], "replace"),
+        (["runs", 0, "model", "trust"], "all"),
         (["runs", 0, "counters", "rows_in"], None),
         (["extra"], 1),
     ],

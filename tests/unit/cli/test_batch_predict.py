@@ -52,6 +52,8 @@ def test_an_output_of_a_job_that_is_damaged(run, tmp_path, capsys):
         (["--timeout", "-1"], "timeout is -1.0"),
         (["--fail-on-nan", "--nan-as-null"], "fail_on_nan and nan_as_null"),
         (["--max-errors", "3"], "need on_error"),
+        (["--trust", "pinned"], 'trust "pinned" needs model_digest'),
+        (["--trust", "all"], "'all' is not one of 'any', 'no-pickle', 'pinned'"),
     ],
 )
 def test_options_that_do_not_fit(run, capsys, more, words):

@@ -102,6 +102,36 @@ def test_what_is_damaged_is_unknown(data: bytes) -> None:
     assert modules_named(io.BytesIO(data)) == ("?",)
 
 
+def test_everything_that_joblib_ever_wrote_is_found() -> None:
+    """In its own test data: all releases since 0.8, plain and compressed."""
+    import joblib
+
+    data = Path(joblib.__file__).parent / "test" / "data"
+    if not data.is_dir():
+        pytest.skip("joblib is installed without its tests")
+    written = {path.name for path in data.iterdir() if "_pickle_py" in path.name}
+    # Beside old pickles stood their arrays, which are pickles only where they hold objects.
+    arrays = {name for name in written if ".npy" in name}
+
+    found = {each.path.partition("!")[0] for each in pickled_files(data)}
+
+    assert len(written - arrays) > 30
+    assert written - arrays - found == set()
+
+
+def test_arrays_of_objects_are_pickles(tmp_path: Path) -> None:
+    """Those of numbers are not, alone or in an archive."""
+    objects, numbers = np.array([decimal.Decimal(1)], dtype=object), np.arange(3)
+    np.save(tmp_path / "objects.npy", objects, allow_pickle=True)
+    np.save(tmp_path / "numbers.npy", numbers)
+    np.savez_compressed(tmp_path / "both.npz", a=numbers, b=objects)
+
+    found = {each.path: each.modules for each in pickled_files(tmp_path)}
+
+    assert set(found) == {"objects.npy", "both.npz!b.npy"}
+    assert all("decimal" in modules for modules in found.values())
+
+
 def test_pickles_are_found_whatever_their_names_are(tmp_path: Path) -> None:
     """By their first bytes, in archives too; text, JSON and arrays are none."""
     data = pickle.dumps(decimal.Decimal(1))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from scorecast.errors import ModelLoadError, ModelSaveError
 from scorecast.models.info import ModelInfo
+from scorecast.models.paths import safe_join
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ class ModelFiles:
         shared: Where arrays are shared with other processes; None where the process loads a model
             for itself, from files that may change or go once they are loaded.
         threads: How many threads the model may use; None where nobody says.
+        no_pickle: Whether only formats may be read that run no code of the model.
     """
 
     directory: Path
@@ -86,6 +88,7 @@ class ModelFiles:
     config: Mapping[str, Any] = field(default_factory=dict)
     shared: SharedObjects | None = None
     threads: int | None = None
+    no_pickle: bool = False
 
     def unpickled(self, file: Path, load: Callable[[], Any]) -> Any:
         """Give what `load` makes of a file, with its arrays shared where that is possible."""
@@ -102,19 +105,14 @@ class ModelFiles:
         """Resolve the first candidate that is not None to a path inside the model directory.
 
         Raises:
-            ModelLoadError: No candidate is given, or the path leaves the directory or is missing.
+            ModelLoadError: No candidate is given, or nothing is there.
+            MLmodelError: The path leaves the directory.
         """
         relative = next((candidate for candidate in candidates if candidate), None)
         if relative is None:
             message = "The MLmodel file does not say which file holds the model. Save it again."
             raise ModelLoadError(message)
-        resolved = (self.directory / relative).resolve()
-        if not resolved.is_relative_to(self.directory.resolve()):
-            message = (
-                f'The MLmodel file names "{relative}", which lies outside the model directory. '
-                "Nothing outside the directory is loaded; save the model again."
-            )
-            raise ModelLoadError(message)
+        resolved = safe_join(self.directory, relative)
         if not resolved.exists():
             message = (
                 f'The MLmodel file names "{relative}", which is not in the model directory. '
@@ -179,6 +177,19 @@ class Flavor(Protocol):
 
         Raises:
             MissingExtraError: The library is not installed.
+        """
+        ...
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Say which file runs code of the model when it is loaded, and why; None when none does.
+
+        Runs on the driver, under ``trust="no-pickle"``, before anything is loaded. The format of a
+        file is told by its content. That pickles are among the files, or a code directory is
+        named, is found for all flavors alike.
+
+        Raises:
+            MissingExtraError: A library that reads the format is not installed.
+            ModelLoadError: A file is missing.
         """
         ...
 

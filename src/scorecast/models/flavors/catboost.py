@@ -52,6 +52,13 @@ class CatBoostFlavor:
         threads = {} if files.threads is None else {"thread_count": files.threads}
         return PlainPredictor(partial(model.predict, **threads))
 
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take the formats that `save` writes, which CatBoost reads itself."""
+        chosen = files.conf(self.name).get("save_format") or "cbm"
+        if chosen in _FORMATS:
+            return None
+        return f'MLmodel names the save_format "{chosen}", none of {", ".join(_FORMATS)}'
+
     def recognises(self, model: object) -> bool:
         """Take CatBoost, its classifier, regressor and ranker, also classes derived from them."""
         return class_from(model, "catboost") and hasattr(model, "predict")

@@ -4,27 +4,76 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scorecast.errors import ModelLoadError, ModelSaveError, ScorecastError
+from scorecast.errors import ModelLoadError, ModelSaveError, ModelTrustError, ScorecastError
 from scorecast.extras import require
 
 FORMATS = ("cloudpickle", "pickle", "skops")
 
 
-def load_estimator(file: Path, conf: Mapping[str, Any]) -> Any:
+_SCHEMA = "schema.json"
+# Of the releases before, two let a file name functions that nobody had to trust, and one unpickled
+# what was no skops file.
+_FIRST_SAFE = "0.13"
+
+
+def load_estimator(file: Path, conf: Mapping[str, Any], *, no_pickle: bool = False) -> Any:
     """Load the estimator in `file` as the flavor's keys `conf` say.
+
+    Args:
+        file: The file.
+        conf: Keys of the flavor.
+        no_pickle: Whether it must be skops, of no other types than skops itself trusts.
 
     Raises:
         MissingExtraError: The file is skops and skops is not installed.
         ModelLoadError: The file holds types that the model does not list as trusted.
+        ModelTrustError: Loading it would run code, and must not.
     """
+    if no_pickle:
+        if reason := estimator_runs_code(file):
+            message = f"The model runs code when it is loaded: {reason}. Nothing was loaded."
+            raise ModelTrustError(message)
+        return _load_skops(file, ())
     if conf.get("serialization_format") == "skops" or file.suffix == ".skops":
         return _load_skops(file, conf.get("skops_trusted_types"))
     with file.open("rb") as stream:
         return pickle.load(stream)  # noqa: S301 - a pickle is what the format is; see README
+
+
+def estimator_runs_code(file: Path) -> str | None:
+    """Say why loading `file` runs code; None for skops of types that skops itself trusts.
+
+    The types are read off; no object is made. What the model declares as trusted does not count.
+
+    Raises:
+        MissingExtraError: skops is not installed.
+    """
+    if not _is_skops(file):
+        return f'"{file.name}" is not in the format of skops, so loading it unpickles it'
+    skops_io = require("skops.io", extra="sklearn", needed_for="a model saved with skops")
+    # Not needed to load a model otherwise; skops itself brings it.
+    from importlib.metadata import version
+
+    from packaging.version import Version
+
+    installed = version("skops")
+    if Version(installed) < Version(_FIRST_SAFE):
+        return (
+            f'"{file.name}" is skops, which is safe from skops {_FIRST_SAFE} on; installed is '
+            f"{installed}, and pip install --upgrade skops cures that"
+        )
+    try:
+        refused = skops_io.get_untrusted_types(file=file)
+    except Exception as error:  # noqa: BLE001 - a damaged file raises anything
+        return f'"{file.name}" cannot be read as skops ({type(error).__name__})'
+    if refused:
+        return f'"{file.name}" holds types that skops does not take for safe: {", ".join(refused)}'
+    return None
 
 
 def save_estimator(model: Any, directory: Path, chosen: str) -> tuple[Path, list[str] | None]:
@@ -58,6 +107,14 @@ def save_estimator(model: Any, directory: Path, chosen: str) -> tuple[Path, list
 def serializers(chosen: str) -> tuple[str, ...]:
     """Give the distributions that loading a format needs beside the model's own library."""
     return () if chosen == "pickle" else (chosen,)
+
+
+def _is_skops(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _SCHEMA in archive.namelist()
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return False
 
 
 def _load_skops(file: Path, trusted: Sequence[str] | None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from scorecast.models.flavors.base import (
 )
 from scorecast.models.flavors.estimators import (
     FORMATS,
+    estimator_runs_code,
     load_estimator,
     save_estimator,
     serializers,
@@ -44,14 +46,22 @@ class LightGBMFlavor:
         """Load a booster or an estimator."""
         lightgbm = require("lightgbm", extra=self.extra, needed_for='flavor "lightgbm"')
         conf = files.conf(self.name)
-        file = files.path(conf.get("data"), files.info.pyfunc.data)
-        # MLflow wrote no class before 1.23, when it saved boosters only.
-        if (conf.get("model_class") or _BOOSTER) == _BOOSTER:
+        file = self._file(files)
+        if _is_booster(conf):
             _refuse_incomplete(file)
             return PlainPredictor(lightgbm.Booster(model_file=file).predict)
         require("sklearn", extra="sklearn", needed_for="a LightGBM estimator")
-        model = files.unpickled(file, lambda: load_estimator(file, conf))
+        model = files.unpickled(file, lambda: load_estimator(file, conf, no_pickle=files.no_pickle))
         return PlainPredictor(model.predict)
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take model text, which LightGBM reads itself, and skops of types that skops trusts."""
+        if _is_booster(files.conf(self.name)):
+            return None
+        return estimator_runs_code(self._file(files))
+
+    def _file(self, files: ModelFiles) -> Path:
+        return files.path(files.conf(self.name).get("data"), files.info.pyfunc.data)
 
     def recognises(self, model: object) -> bool:
         """Take boosters and estimators, also classes derived from them."""
@@ -90,6 +100,11 @@ class LightGBMFlavor:
             pyfunc={"loader_module": "mlflow.lightgbm", "data": file.name},
             requirements=pinned(*needed),
         )
+
+
+def _is_booster(conf: Mapping[str, Any]) -> bool:
+    # MLflow wrote no class before 1.23, when it saved boosters only.
+    return (conf.get("model_class") or _BOOSTER) == _BOOSTER
 
 
 def _refuse_incomplete(file: Path) -> None:

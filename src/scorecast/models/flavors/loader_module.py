@@ -59,6 +59,11 @@ class LoaderModuleFlavor:
             raise ModelLoadError(message)
         return _LoadedPyFunc(call, accepts_params(call))
 
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take nothing: what a loader module does is known to itself alone."""
+        name = files.info.pyfunc.loader_module
+        return f'MLmodel names the loader module "{name}", which decides itself what code it runs'
+
     def recognises(self, model: object) -> bool:
         """Take nothing: there is no loader to write."""
         del model

@@ -25,6 +25,7 @@ from scorecast.models.flavors.base import (
     pinned,
     refuse_predict_fn,
 )
+from scorecast.models.flavors.onnx_graph import graph_runs_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,7 @@ class OnnxFlavor:
         """Open a session with the providers and options that the model names."""
         runtime = require("onnxruntime", extra=self.extra, needed_for='flavor "onnx"')
         conf = files.conf(self.name)
-        file = str(files.path(files.info.pyfunc.data, conf.get("data"), "model.onnx"))
+        file = str(self._file(files))
         options = _session_options(runtime, conf.get("onnx_session_options") or {}, files.threads)
         providers = _usable(runtime, conf.get("providers"))
         try:
@@ -80,6 +81,18 @@ class OnnxFlavor:
                 raise
             # A provider can be built in and still find no device or driver on this machine.
             return _OnnxPredictor(runtime.InferenceSession(file, options, [_CPU]))
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take graphs of the operators that come with ONNX Runtime, and data that lies inside."""
+        conf = files.conf(self.name)
+        declared = (conf.get("onnx_session_options") or {}).get("extra_session_config")
+        if declared or any(not isinstance(each, str) for each in _listed(conf.get("providers"))):
+            # Some of them name libraries to load.
+            return "MLmodel gives ONNX Runtime options of a session or of providers"
+        return graph_runs_code(files.directory, self._file(files))
+
+    def _file(self, files: ModelFiles) -> Path:
+        return files.path(files.info.pyfunc.data, files.conf(self.name).get("data"), "model.onnx")
 
     def recognises(self, model: object) -> bool:
         """Take what ``onnx.load`` gives."""
@@ -120,15 +133,18 @@ class OnnxFlavor:
 
 def _usable(runtime: Any, declared: Any) -> list[Any]:
     """Give the declared providers that this build of ONNX Runtime has, else the CPU."""
-    listed = [declared] if isinstance(declared, str) else declared or _PROVIDERS
     # A name with options is a pair, which YAML holds as a list and ONNX Runtime takes as a tuple.
-    providers = [tuple(entry) if isinstance(entry, list) else entry for entry in listed]
+    providers = [tuple(e) if isinstance(e, list) else e for e in _listed(declared)]
     available = runtime.get_available_providers()
     return [
         entry
         for entry in providers
         if (entry[0] if isinstance(entry, tuple) and entry else entry) in available
     ] or [_CPU]
+
+
+def _listed(declared: Any) -> list[Any]:
+    return [declared] if isinstance(declared, str) else list(declared or _PROVIDERS)
 
 
 def _session_options(runtime: Any, declared: Mapping[str, Any], threads: int | None) -> Any:

@@ -65,6 +65,11 @@ class PickledFlavor:
         message = "A pickled model is loaded through the loader module that it brings."
         raise UnsupportedFlavorError(message)
 
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take nothing; not asked, as `load` is not."""
+        del files
+        return "the model is a pickle with a loader of its own"
+
     def recognises(self, model: object) -> bool:
         """Take everything; `save` says what is wrong with an object that cannot predict."""
         del model

@@ -105,6 +105,18 @@ class PyTorchFlavor:
         module.eval()
         return _TorchPredictor(torch, module.to(device=device), device)
 
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take nothing: all formats of torch hold pickles.
+
+        In a ``.pt2`` archive they are the sample inputs, any weight and constant that says so, and
+        torch falls back to reading them without limits; texts of its JSON are evaluated besides.
+        """
+        del files
+        return (
+            "a PyTorch model is read by torch.load, torch.jit.load or torch.export.load, and all "
+            "three unpickle, .pt2 archives included"
+        )
+
     def recognises(self, model: object) -> bool:
         """Take modules, also those of classes derived from torch's."""
         return class_from(model, "torch") and hasattr(model, "forward")

@@ -21,6 +21,7 @@ from scorecast.models.flavors.base import (
 )
 from scorecast.models.flavors.estimators import (
     FORMATS,
+    estimator_runs_code,
     load_estimator,
     save_estimator,
     serializers,
@@ -48,8 +49,8 @@ class SklearnFlavor:
         """Load an estimator and bind the predict function that the model names."""
         require("sklearn", extra=self.extra, needed_for='flavor "sklearn"')
         conf, pyfunc = files.conf(self.name), files.info.pyfunc
-        file = files.path(pyfunc.model_path, conf.get("pickled_model"), pyfunc.data, "model.pkl")
-        model = files.unpickled(file, lambda: load_estimator(file, conf))
+        file = self._file(files)
+        model = files.unpickled(file, lambda: load_estimator(file, conf, no_pickle=files.no_pickle))
         call = getattr(model, pyfunc.predict_fn, None)
         if call is None:
             message = (
@@ -58,6 +59,17 @@ class SklearnFlavor:
             )
             raise ModelLoadError(message)
         return PlainPredictor(call)
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take skops of types that skops trusts, and the methods that predict."""
+        name = files.info.pyfunc.predict_fn
+        if name not in _PREDICT_FNS:
+            return f'MLmodel names the predict_fn "{name}", none of {", ".join(_PREDICT_FNS)}'
+        return estimator_runs_code(self._file(files))
+
+    def _file(self, files: ModelFiles) -> Path:
+        conf, pyfunc = files.conf(self.name), files.info.pyfunc
+        return files.path(pyfunc.model_path, conf.get("pickled_model"), pyfunc.data, "model.pkl")
 
     def recognises(self, model: object) -> bool:
         """Take every estimator that can predict."""

@@ -69,7 +69,7 @@ class StatsmodelsFlavor:
 
     def load(self, files: ModelFiles) -> Predictor:
         """Load the results of a fit."""
-        file = files.path(files.conf(self.name).get("data"), files.info.pyfunc.data, _FILE)
+        file = self._file(files)
         pickles, tsa = (
             require(module, extra=self.extra, needed_for='flavor "statsmodels"')
             for module in ("statsmodels.iolib.smpickle", "statsmodels.tsa.base.tsa_model")
@@ -78,6 +78,13 @@ class StatsmodelsFlavor:
         if isinstance(getattr(results, "model", None), tsa.TimeSeriesModel):
             return _TimeSeriesPredictor(results)
         return _StatsmodelsPredictor(results)
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take nothing: statsmodels has no other format than pickles."""
+        return f'"{self._file(files).name}" of statsmodels is a pickle'
+
+    def _file(self, files: ModelFiles) -> Path:
+        return files.path(files.conf(self.name).get("data"), files.info.pyfunc.data, _FILE)
 
     def recognises(self, model: object) -> bool:
         """Take everything of statsmodels that predicts; `save` says that it must be fitted."""

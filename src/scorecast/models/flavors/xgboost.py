@@ -28,6 +28,15 @@ from scorecast.models.flavors.ubjson import is_complete, is_ubjson
 
 _FORMATS = ("ubj", "json")
 _BOOSTER = "xgboost.core.Booster"
+_ESTIMATORS = (
+    "XGBClassifier",
+    "XGBModel",
+    "XGBRFClassifier",
+    "XGBRFRegressor",
+    "XGBRanker",
+    "XGBRegressor",
+)
+_OWN_CLASSES = frozenset((_BOOSTER, *(f"xgboost.sklearn.{name}" for name in _ESTIMATORS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +76,13 @@ class XGBoostFlavor:
             call = partial(call, validate_features=True)
         to_input = xgboost.DMatrix if isinstance(model, xgboost.Booster) else _as_it_is
         return _XGBoostPredictor(call, _keyword_test(call), to_input)
+
+    def runs_code(self, files: ModelFiles) -> str | None:
+        """Take the classes of XGBoost, which read its files without Python code of the model."""
+        name = files.conf(self.name).get("model_class") or _BOOSTER
+        if name in _OWN_CLASSES:
+            return None
+        return f'MLmodel names the class "{name}", which is none of XGBoost and would be imported'
 
     def recognises(self, model: object) -> bool:
         """Take boosters and estimators, also classes derived from them."""
