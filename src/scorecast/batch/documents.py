@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 
-from scorecast.batch.manifest import Document
+from scorecast.batch.manifest import Document, Manifest
 from scorecast.batch.output import Output
 
 
@@ -30,3 +32,19 @@ def stage_document(output: Output, run_id: str, name: str, data: bytes) -> tuple
     # On flat stores files stay where they were written.
     path = place.removeprefix(f"{layout.output}/") if layout.flat else name
     return Document(path, len(data), hashlib.sha256(data).hexdigest()), place
+
+
+def with_document(
+    manifest: Manifest, sources: Mapping[str, str], name: str, staged: tuple[Document, str]
+) -> tuple[Manifest, Mapping[str, str]]:
+    """Add a document to a manifest, and to the files that are published.
+
+    Args:
+        manifest: Manifest of the new version.
+        sources: Path of each file in it -> where it is now.
+        name: Name of the document.
+        staged: What `stage_document` gave.
+    """
+    document, place = staged
+    documents = {**manifest.documents, name: document}
+    return replace(manifest, documents=documents), {**sources, document.path: place}

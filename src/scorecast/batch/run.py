@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from scorecast.batch.describe import (
     rules_of_values,
     spark_settings,
 )
-from scorecast.batch.documents import stage_document
+from scorecast.batch.documents import stage_document, with_document
 from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
 from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.job import Job
@@ -255,7 +255,9 @@ class _Run:
             refuse_changes(self.spark, self.config, inputs)
             profile = take_profile(self.config, self.job, inputs, plan.run_id, records, baseline)
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
-            manifest, sources = self._with_documents(manifest, sources, profile)
+            if profile.data is not None:
+                document = stage_document(self.output, manifest.run_id, PROFILE, profile.data)
+                manifest, sources = with_document(manifest, sources, PROFILE, document)
             if output := self.output.directories:
                 version = None if base is None else base.version
                 publish_directory(
@@ -405,16 +407,6 @@ class _Run:
         left_out = {file.path for file in skipped}
         files = [file for file in inputs.held if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
-
-    def _with_documents(
-        self, manifest: Manifest, sources: Mapping[str, str], profile: Profile
-    ) -> tuple[Manifest, Mapping[str, str]]:
-        """Add the files that tell about the run to those that are published."""
-        if profile.data is None:
-            return manifest, sources
-        document, place = stage_document(self.output, manifest.run_id, PROFILE, profile.data)
-        documents = {**manifest.documents, PROFILE: document}
-        return replace(manifest, documents=documents), {**sources, document.path: place}
 
     def _report(
         self, manifest: Manifest, run: Run, *, already: bool, profile: Profile | None = None
