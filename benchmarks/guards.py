@@ -1,4 +1,4 @@
-"""What the guards of the batch job cost: row checks, counters, places of rows, checksums, footers.
+"""What the guards of the batch job cost: row checks, counters, checksums, footers, the profile.
 
     python benchmarks/guards.py [REPEATS] [ROUNDS]
 
@@ -35,6 +35,7 @@ GUARDS = (
         "pa.array(np.arange(row, row + rows, dtype=np.int64))",
         "pa.nulls(rows, pa.int64())",
     ),
+    ("worker/task.py", "plan.profile is not None and can_profile()", "False"),
     ("worker/storage.py", "            self._hash.update(data)\n", ""),
     ("batch/units.py", "    _check(work, record)\n", ""),
     ("batch/inputs.py", "if self.source.has_positions else {}", "if False else {}"),

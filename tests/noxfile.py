@@ -22,7 +22,7 @@ LEGS = {
 }
 """What a leg pins, by its Spark."""
 
-PACKAGE = ".[connect,mlflow,sklearn]"
+PACKAGE = ".[connect,mlflow,report,sklearn]"
 TOOLS = ["duckdb>=1.2", "hypothesis>=6.100", "psutil>=6", "pydantic>=2", "pytest>=8.3"]
 TOOLS += ["pytest-xdist>=3.7"]
 TESTS = ["tests/spark", "tests/unit/worker"]

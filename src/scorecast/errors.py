@@ -21,6 +21,7 @@ One tree, so that ``except ScorecastError`` catches all of it::
     ├── ShippingError                       a model on its way to the workers
     │   └── DigestMismatchError
     ├── PredictionError                     a batch
+    │   ├── DriftError
     │   ├── JobTimeoutError
     │   ├── NanPredictedError
     │   ├── TooManyErrorsError
@@ -151,6 +152,10 @@ class DigestMismatchError(ShippingError):
 
 class PredictionError(ScorecastError):
     """Raised when a batch cannot be predicted."""
+
+
+class DriftError(PredictionError):
+    """Raised when inputs or predictions drifted more from a baseline than a job allows."""
 
 
 class JobTimeoutError(PredictionError):

@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
-from scorecast.batch.drift import drift_between, spark_schema
+from scorecast.batch.schema_drift import drift_between, spark_schema
 from scorecast.batch.source import (
     InputOptions,
     corrupt_file_of,

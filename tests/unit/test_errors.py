@@ -59,6 +59,7 @@ CODES = {
     "SC507": "TooManyErrorsError",
     "SC508": "NanPredictedError",
     "SC509": "JobTimeoutError",
+    "SC510": "DriftError",
     "SC601": "OutputError",
     "SC602": "OutputExistsError",
     "SC603": "OutputFullError",

@@ -16,12 +16,12 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from scorecast.batch.drift import spark_schema
 from scorecast.batch.engines.job import Job
 from scorecast.batch.layout import QUARANTINE
 from scorecast.batch.manifest import Manifest, OutputFile, Run
 from scorecast.batch.output import Output
 from scorecast.batch.publish import Published
+from scorecast.batch.schema_drift import spark_schema
 from scorecast.batch.snapshot import InputFile
 from scorecast.batch.stores.base import Entry
 from scorecast.batch.units import UnitRecord

@@ -19,6 +19,7 @@ from scorecast.batch.plan import Unit
 from scorecast.batch.units import UnitOutcome
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.notes import notes_folder
+from scorecast.worker.profile import ProfilePlan
 
 
 def unit_predictor(  # noqa: PLR0913 - what all units of a run share
@@ -31,6 +32,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     allowed: int | None,
     notes: str,
     constants: tuple[pa.Scalar, ...],
+    profile: ProfilePlan | None = None,
 ) -> Callable[[Unit, str], UnitOutcome]:
     """Give what predicts a unit into a folder.
 
@@ -43,6 +45,7 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
         allowed: Rows of the job that may fail; None where that takes counting them.
         notes: Directory for notes of tasks.
         constants: Values of the columns of `provenance`, if they are asked for.
+        profile: What statistics are taken, or None.
 
     Returns:
         A function that raises the error of scorecast for what Spark says.
@@ -52,7 +55,15 @@ def unit_predictor(  # noqa: PLR0913 - what all units of a run share
     options = replace(job.frame.model.options, max_errors=most)
     model = replace(job.frame.model, options=options)
     budgeted = replace(job, frame=replace(job.frame, model=model))
-    shared = Shared(budgeted, handle, allowed, config.batch_timeout, config.fail_on_nan, constants)
+    shared = Shared(
+        budgeted,
+        handle,
+        allowed,
+        config.batch_timeout,
+        config.fail_on_nan,
+        constants,
+        profile,
+    )
 
     def once(attempt: Attempt) -> UnitOutcome:
         if choice.reading is None:

@@ -17,6 +17,7 @@ Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"
 JobOnError: TypeAlias = Literal["fail", "null", "quarantine"]
 OnCorrupt: TypeAlias = Literal["fail", "skip"]
 Engine: TypeAlias = Literal["auto", "spark", "arrow"]
+Profile: TypeAlias = Literal["auto", "off", "full"]
 
 TABLE = "table"
 """Input format of a table of the session's catalog."""
@@ -32,6 +33,7 @@ _CHOICES: tuple[tuple[str, Any], ...] = (
     ("on_error", JobOnError),
     ("on_corrupt", OnCorrupt),
     ("engine", Engine),
+    ("profile", Profile),
 )
 # What decides neither which rows are in the output nor what is predicted for them.
 _NOT_IN_KEY = {
@@ -52,6 +54,9 @@ _NOT_IN_KEY = {
     "fail_on_nan",
     "keep_replaced",
     "engine",
+    "profile",
+    "baseline",
+    "max_drift",
 }
 
 
@@ -112,6 +117,13 @@ class BatchPredictConfig:
             job. The predictions are the same.
         provenance: Whether the columns ``model_name``, ``model_version``, ``model_digest``,
             ``run_id`` and ``predicted_at`` follow the prediction.
+        profile: Statistics of inputs and predictions, taken while the job predicts: ``"auto"`` of
+            a sample that costs little, ``"full"`` of every row, or ``"off"``.
+        baseline: What the profile is compared with: a ``_PROFILE.json``, an output that has one,
+            or parquet files with the inputs of the model, which the driver reads. None takes the
+            profile of the output that the job replaces or adds to.
+        max_drift: Largest drift (PSI) of a column against the baseline with which the output is
+            published; None for any.
 
     Raises:
         ConfigError: Values are wrong; lists every problem.
@@ -153,11 +165,16 @@ class BatchPredictConfig:
     keep_replaced: float = 24.0
     engine: Engine = "auto"
     provenance: bool = False
+    profile: Profile = "auto"
+    baseline: str | None = None
+    max_drift: float | None = None
 
     def __post_init__(self) -> None:
         # Paths are welcome; from here on they are text, as on the command line.
         for name in ("model_uri", "output"):
             object.__setattr__(self, name, str(getattr(self, name)))
+        if self.baseline is not None:
+            object.__setattr__(self, "baseline", str(self.baseline))
         object.__setattr__(self, "input", self.inputs)
         if self.input_format.casefold() in BUILT_IN:  # Spark takes them in any case
             object.__setattr__(self, "input_format", self.input_format.casefold())
@@ -252,6 +269,8 @@ class BatchPredictConfig:
             problems.append(f"units is {self.units}, expected 1 or more")
         if not self.keep_replaced >= 0:
             problems.append(f"keep_replaced is {self.keep_replaced}, expected hours, 0 or more")
+        if self.max_drift is not None and not self.max_drift > 0:
+            problems.append(f"max_drift is {self.max_drift}, expected a number above 0")
         return [*problems, *self.predict_options.problems()]
 
     def _of_combinations(self) -> list[str]:
@@ -263,6 +282,8 @@ class BatchPredictConfig:
             )
         if self.fail_on_nan and self.nan_as_null:
             problems.append("fail_on_nan and nan_as_null are both set; give one of them")
+        if self.profile == "off" and (self.baseline is not None or self.max_drift is not None):
+            problems.append('baseline and max_drift need a profile, which profile="off" leaves out')
         if self.mode == "overwrite-partitions" and not self.partition_by:
             problems.append('mode "overwrite-partitions" needs partition_by')
         if (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scorecast.batch.baseline import refuse_drift_of
 from scorecast.batch.budget import refuse_errors_of, refuse_nan
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.inputs import Inputs
@@ -37,6 +38,7 @@ def published_run(
         OutputDamagedError: Files of the output are lost or cut off.
         TooManyErrorsError: More rows failed in that run than may now.
         NanPredictedError: The model predicted NaN in that run, which it may not now.
+        DriftError: Columns drifted more in that run than they may now.
     """
     if manifest is None:
         return None
@@ -58,6 +60,8 @@ def published_run(
         raise OutputDamagedError(message)
     refuse_errors_of(config, failed=same.counters.rows_failed, rows=same.counters.rows_in)
     refuse_nan(config, nan=same.counters.n_nan)
+    if same is manifest.run:
+        refuse_drift_of(config, output, manifest)
     return same
 
 

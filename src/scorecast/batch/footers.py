@@ -20,8 +20,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import types as st
 
 from scorecast.batch.calendars import Calendar, calendar_of
-from scorecast.batch.drift import drift_between, spark_schema
 from scorecast.batch.file_names import at_most_five, local_file, shown
+from scorecast.batch.schema_drift import drift_between, spark_schema
 from scorecast.batch.snapshot import on_stores
 from scorecast.errors import InputDataError, one_line
 from scorecast.spark.types import nullable
@@ -136,7 +136,7 @@ def drift(footers: Sequence[Footer], needed: Sequence[str]) -> list[str]:
     """Say where files differ from the first one in columns that a job needs.
 
     The first file by path is the one that Spark takes the columns from. See
-    `scorecast.batch.drift` for the types that may differ.
+    `scorecast.batch.schema_drift` for the types that may differ.
 
     Args:
         footers: Footers of all files.

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MANIFEST = "_MANIFEST.json"
+PROFILE = "_PROFILE.json"
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
 

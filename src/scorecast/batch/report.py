@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -29,6 +30,8 @@ class RunReport:
         skipped: Input files that were left out because ``on_corrupt="skip"`` asked for it.
         engine: What read the rows, ``"spark"`` or ``"arrow"``.
         engine_reason: Why.
+        profile: How many rows were profiled, or why none; empty where none were to be.
+        drift: How far columns are from a baseline, as in ``_PROFILE.json``, or None.
     """
 
     counters: Counters
@@ -48,6 +51,8 @@ class RunReport:
     skipped: tuple[str, ...] = field(default=())
     engine: str = "spark"
     engine_reason: str = ""
+    profile: str = ""
+    drift: Mapping[str, Any] | None = None
 
     @property
     def rows_in(self) -> int:
@@ -86,6 +91,10 @@ class RunReport:
             lines["rows/s"] = f"{self.rows_per_second:,.0f}"
         if self.resumed_units:
             lines["resumed"] = f"{self.resumed_units} of {self.units} units were done already"
+        if self.profile:
+            lines["profile"] = self.profile
+        if self.drift is not None:
+            lines["drift"] = _largest(self.drift)
         lines["engine"] = f"{self.engine}: {self.engine_reason}"
         lines |= {
             "model": self.model_uri,
@@ -96,3 +105,14 @@ class RunReport:
         }
         lines |= {f"skipped {i}": path for i, path in enumerate(self.skipped, start=1)}
         return "\n".join(f"{name:<12}{value}" for name, value in lines.items())
+
+
+def _largest(drift: Mapping[str, Any]) -> str:
+    """Give the column that drifted most, in a line."""
+    largest = drift["largest"]
+    names = ("name", "role")
+    column = next(c for c in drift["columns"] if all(c[name] == largest[name] for name in names))
+    return (
+        f'{column["verdict"]}: PSI {column["psi"]:.3g} of {column["role"]} "{column["name"]}", '
+        f"against {drift['baseline']}"
+    )

@@ -21,6 +21,7 @@ from scorecast.batch.accounts import (
 )
 from scorecast.batch.assemble import assemble, check_columns, empty_part
 from scorecast.batch.attempts import unit_predictor
+from scorecast.batch.baseline import find_baseline
 from scorecast.batch.budget import allowed_errors, refuse_errors, refuse_nan
 from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import BatchPredictConfig
@@ -30,11 +31,13 @@ from scorecast.batch.describe import (
     rules_of_values,
     spark_settings,
 )
+from scorecast.batch.documents import stage_document, with_document
 from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
 from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs, refuse_changes
 from scorecast.batch.key import job_key
+from scorecast.batch.layout import PROFILE
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
     Output,
@@ -46,6 +49,8 @@ from scorecast.batch.output import (
 )
 from scorecast.batch.plan import Plan, split_units
 from scorecast.batch.prepare import prepare
+from scorecast.batch.profile import Profile, take_profile
+from scorecast.batch.profile_plan import plan_profile, profiled_columns
 from scorecast.batch.provenance import provenance_values
 from scorecast.batch.publish import (
     Published,
@@ -63,6 +68,7 @@ from scorecast.redaction import secrets_hidden
 from scorecast.spark.frame import FramePlan
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.versions import described
+from scorecast.worker.profile import ProfilePlan
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -232,7 +238,10 @@ class _Run:
         store, layout = self.output.store, self.output.layout
         self._collect(alive=plan.run_id)
         try:
-            records = self._predict(plan, inputs, choice)
+            statistics = plan_profile(self.config, self.job, inputs)
+            columns = profiled_columns(self.job, inputs)
+            baseline = find_baseline(self.config, self.output, base, columns)
+            records = self._predict(plan, inputs, choice, statistics)
             self.clock.lap("predict")
             refuse_errors(
                 self.config,
@@ -244,7 +253,11 @@ class _Run:
             self.clock.refuse_late()
             self.context.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
+            profile = take_profile(self.config, self.job, inputs, plan.run_id, records, baseline)
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
+            if profile.data is not None:
+                document = stage_document(self.output, manifest.run_id, PROFILE, profile.data)
+                manifest, sources = with_document(manifest, sources, PROFILE, document)
             if output := self.output.directories:
                 version = None if base is None else base.version
                 publish_directory(
@@ -268,7 +281,7 @@ class _Run:
         with suppress(OSError):  # it is published; the next run tidies up
             remove_staging(store, layout, plan.run_id)
         self._collect()
-        report = self._report(manifest, manifest.run, already=False)
+        report = self._report(manifest, manifest.run, already=False, profile=profile)
         told = {"run_id": report.run_id, "rows": report.rows_out, "seconds": report.seconds}
         _LOG.info("published %s", report.output, extra={"context": told})
         return report
@@ -298,7 +311,9 @@ class _Run:
             "run the same command again to go on with the others."
         )
 
-    def _predict(self, plan: Plan, inputs: Inputs, choice: Choice) -> list[UnitRecord]:
+    def _predict(
+        self, plan: Plan, inputs: Inputs, choice: Choice, statistics: ProfilePlan | None
+    ) -> list[UnitRecord]:
         store, layout, config = self.output.store, self.output.layout, self.config
         done = committed(store, layout, plan.run_id, plan.units)
         told = {
@@ -337,6 +352,7 @@ class _Run:
                     allowed=allowed,
                     notes=store.uri(layout.run(plan.run_id, "stops")),
                     constants=self._constants(plan),
+                    profile=statistics,
                 ),
                 filters=config.where is not None,
                 allowed=allowed,
@@ -392,7 +408,9 @@ class _Run:
         files = [file for file in inputs.held if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
 
-    def _report(self, manifest: Manifest, run: Run, *, already: bool) -> RunReport:
+    def _report(
+        self, manifest: Manifest, run: Run, *, already: bool, profile: Profile | None = None
+    ) -> RunReport:
         return RunReport(
             counters=run.counters,
             rows_out=manifest.rows,
@@ -411,4 +429,6 @@ class _Run:
             skipped=tuple(file["path"] for file in run.skipped),
             engine=run.engine["name"],
             engine_reason=run.engine["reason"],
+            profile="" if profile is None else profile.note,
+            drift=None if profile is None else profile.drift,
         )

@@ -31,6 +31,7 @@ from scorecast.progress import Advance
 from scorecast.spark.versions import cancel_tagged, described, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
+from scorecast.worker.profile import merged
 from scorecast.worker.storage import filesystem_of
 from scorecast.worker.task import TaskRecord
 
@@ -62,6 +63,7 @@ class UnitRecord:
         tasks: Spark tasks that made it.
         seconds: Wall time.
         skipped: Input files that were left out since they could not be read.
+        profile: Statistics of its rows, see `scorecast.worker.profile`, or None.
         resumed: Whether an earlier run of the same job had made it.
     """
 
@@ -78,6 +80,7 @@ class UnitRecord:
     tasks: int
     seconds: float
     skipped: tuple[Corrupt, ...] = ()
+    profile: dict[str, Any] | None = None
     resumed: bool = False
 
 
@@ -250,6 +253,7 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
         tasks=len(tasks),
         seconds=round(time.monotonic() - started, 3),
         skipped=outcome.skipped,
+        profile=merged(task.profile for task in tasks),
     )
     work.step("unit:check")
     _check(work, record)

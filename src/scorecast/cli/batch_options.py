@@ -178,6 +178,27 @@ _SPEED = (
     ),
 )
 
+_DRIFT = (
+    click.option(
+        "--profile",
+        type=click.Choice(["auto", "off", "full"]),
+        default="auto",
+        help="Statistics of inputs and predictions: of a sample, none, or of every row.",
+    ),
+    click.option(
+        "--baseline",
+        metavar="PATH",
+        help="Output, profile or parquet data to compare with. Default: the output that is "
+        "replaced.",
+    ),
+    click.option(
+        "--max-drift",
+        type=float,
+        metavar="PSI",
+        help="Publish only if no column drifted more than this; 0.25 is usual. Default: any drift.",
+    ),
+)
+
 _RUN_AGAIN = (
     click.option(
         "--units",
@@ -224,6 +245,7 @@ GROUPS: Groups = (
     ("Output", _OUTPUT),
     ("Errors", _ERRORS),
     ("Speed", _SPEED),
+    ("Profile and drift", _DRIFT),
     ("Run again", _RUN_AGAIN),
     ("Spark", _SPARK),
     (TERMINAL, _TERMINAL),

@@ -49,6 +49,7 @@ CODES: dict[type[ScorecastError], str] = {
     errors.TooManyErrorsError: "SC507",
     errors.NanPredictedError: "SC508",
     errors.JobTimeoutError: "SC509",
+    errors.DriftError: "SC510",
     errors.OutputError: "SC601",
     errors.OutputExistsError: "SC602",
     errors.OutputFullError: "SC603",

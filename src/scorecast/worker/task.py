@@ -30,6 +30,7 @@ from scorecast.worker.notes import note_failed, note_rows, note_stop, notes_are_
 from scorecast.worker.parts import PartFile, PartOptions, PartWriter
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan, open_model, predict_batches, predict_once
+from scorecast.worker.profile import ProfilePlan, Profiler, can_profile
 from scorecast.worker.tally import Tally, nan_predicted, not_finite
 
 _SECONDS_BETWEEN_NOTES = 1.0
@@ -57,6 +58,7 @@ class TaskPlan:
         batch_timeout: Seconds that a call of the model may take, or None.
         fail_on_nan: Whether NaN in a prediction ends the job.
         constants: Values of columns behind the prediction, which all rows have.
+        profile: What statistics are taken, or None.
     """
 
     predict: PredictPlan
@@ -72,6 +74,7 @@ class TaskPlan:
     batch_timeout: float | None
     fail_on_nan: bool = False
     constants: tuple[pa.Scalar, ...] = ()
+    profile: ProfilePlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class TaskRecord:
         files: Part files with predictions.
         quarantine: Part files with rows that failed.
         seconds: Wall time.
+        profile: Statistics, see `scorecast.worker.profile`; None where none were taken.
     """
 
     partition: int
@@ -99,6 +103,7 @@ class TaskRecord:
     files: tuple[PartFile, ...]
     quarantine: tuple[PartFile, ...]
     seconds: float
+    profile: dict[str, Any] | None = None
 
     def to_json(self) -> str:
         """Give the record as the text that goes to the driver."""
@@ -146,10 +151,13 @@ class _Task:
     told_rows: int = 0
     called: int = 0
     calling: int = 0
+    profiler: Profiler | None = None
 
     def run(self, batches: Iterable[pa.RecordBatch]) -> TaskRecord:
         started = time.monotonic()
         plan = self.plan
+        if plan.profile is not None and can_profile():
+            self.profiler = Profiler(plan.profile)
         name = f"{plan.unit}-{self.partition:05d}-{uuid.uuid4().hex}"
         with ExitStack() as stack:
             good = stack.enter_context(
@@ -176,6 +184,7 @@ class _Task:
                 **asdict(self.tally),
                 files=tuple(good.close()),
                 quarantine=() if bad is None else tuple(bad.close()),
+                profile=None if self.profiler is None else self.profiler.result(),
                 seconds=time.monotonic() - started,
             )
 
@@ -222,9 +231,9 @@ class _Task:
     ) -> None:
         plan, rows = self.plan, batch.num_rows
         kept = batch.select(range(len(plan.parts.schema) - 1 - len(plan.constants)))
-        failed = 0
+        failed, well = 0, None
         if pa.types.is_struct(made.type) and plan.predict.options.on_error == "struct":
-            result, texts, classes = made.flatten()
+            made, texts, classes = made.flatten()
             failed = rows - texts.null_count
             if failed:
                 self._note(failed, next(text.as_py() for text in texts if text.is_valid))
@@ -232,12 +241,14 @@ class _Task:
                 wrong, well = pc.is_valid(texts), pc.is_null(texts)
                 aside = (batch, texts, classes)
                 bad.write(self._quarantined(*(part.filter(wrong) for part in aside)))
-                kept, result = kept.filter(well), result.filter(well)
-            made = result
+                kept = kept.filter(well)
+        every, made = made, made if well is None else made.filter(well)
         if plan.fail_on_nan and (nan := not_finite(made)[0]):
             self.pending = deque([batch])
             raise nan_predicted(nan)
         self.tally.add(rows, failed, made)
+        if self.profiler is not None:
+            self.profiler.add(batch, every, well)
         constants = [pa.repeat(value, len(made)) for value in plan.constants]
         columns = [*kept.columns, made, *constants]
         good.write(pa.RecordBatch.from_arrays(columns, schema=plan.parts.schema))

@@ -36,6 +36,11 @@ def config(**options) -> BatchPredictConfig:
         ({"timeout": float("inf")}, "timeout is inf, expected seconds"),
         ({"fail_on_nan": True, "nan_as_null": True}, "fail_on_nan and nan_as_null are both set"),
         ({"units": 0}, "units is 0"),
+        ({"profile": "some"}, "expected one of auto, off, full"),
+        ({"max_drift": 0}, "max_drift is 0"),
+        ({"max_drift": float("nan")}, "max_drift is nan"),
+        ({"profile": "off", "max_drift": 0.2}, "need a profile"),
+        ({"profile": "off", "baseline": "b"}, "need a profile"),
         ({"keep_replaced": -1}, "keep_replaced is -1"),
         ({"keep_replaced": float("nan")}, "keep_replaced is nan"),
         ({"batch_size": 0}, "batch_size is 0"),
@@ -87,8 +92,9 @@ def test_secrets_are_not_shown():
         model_config={"api_key": "p3", "depth": 3},
         extra_env={"ANY": "p4"},
         model_uri="https://me:p5@example.com/churn.zip?token=p6",
+        baseline="s3://me:p7@bucket/profile.json?token=p8",
     ).shown_options()
-    assert not any(secret in str(shown) for secret in ("p1", "p2", "p3", "p4", "p5", "p6"))
+    assert not any(secret in str(shown) for secret in [f"p{i}" for i in range(1, 9)])
     assert (shown["input_options"]["user"], shown["model_config"]["depth"]) == ("me", 3)
     assert shown["extra_env"] == {"ANY": "***"}
 

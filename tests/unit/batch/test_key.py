@@ -76,6 +76,9 @@ def test_options_that_do_not_change_the_output_are_not_in_it():
         "max_errors": 0,
         "batch_timeout": 5.0,
         "keep_replaced": 0.0,
+        "profile": "full",
+        "baseline": "b",
+        "max_drift": 0.5,
         "incremental": True,
     }
     for name, value in others.items():

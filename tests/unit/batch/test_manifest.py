@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 from publishing import contents, manifest
 
-from scorecast.batch.manifest import manifest_schema, read_manifest
+from scorecast.batch.manifest import Document, manifest_schema, read_manifest
 from scorecast.batch.snapshot import InputFile
 from scorecast.errors import OutputError
 
@@ -21,6 +21,8 @@ def full():
     said = manifest(
         "new", contents("new", files=3), base="old", quarantine=["day=2/part-new-2.parquet"]
     )
+    documents = {"_PROFILE.json": Document("_PROFILE.json", 3, "0" * 64)}
+    said = replace(said, documents=documents)
     return replace(said, inputs=INPUTS, runs=(*manifest("old").runs, *said.runs))
 
 
@@ -39,6 +41,7 @@ def test_round_trip():
     data = said.to_json()
     found = read_manifest(data, "place")
     assert found.to_json() == data
+    assert found.documents == said.documents
     assert (found.run_id, found.run, found.files, found.quarantine, found.inputs) == (
         said.run_id,
         said.run,

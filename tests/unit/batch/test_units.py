@@ -22,6 +22,7 @@ from scorecast.errors import (
     OutputMismatchError,
     TooManyErrorsError,
 )
+from scorecast.worker.column_profile import ColumnProfile, column_from_plain
 from scorecast.worker.notes import note_failed, note_stop, notes_folder
 from scorecast.worker.parts import PartFile
 from scorecast.worker.task import TaskRecord
@@ -134,6 +135,22 @@ def test_a_record_adds_up_what_tasks_did(place):
     assert place.steps == ["unit:predict", "unit:check", "unit:commit"]
     assert not record.resumed
     assert committed(place.store, LAYOUT, "run", UNITS) == [replace(record, resumed=True)]
+
+
+def test_a_record_brings_the_statistics_of_its_tasks(place):
+    """Those of all tasks are in it, also when a later run finds it."""
+    tasks = []
+    for name, numbers in (("a", [1.0, 2.0]), ("b", [3.0, None])):
+        column = ColumnProfile.of("number")
+        column.add(pa.array(numbers))
+        profile = {"rows": 2, "columns": [column.to_plain()]}
+        tasks.append(replace(place.task(2, name=name), profile=profile))
+    tasks.append(place.task(1, name="c"))
+    (record,) = run_units(place.done(*tasks), UNITS[:1], [])
+    assert committed(place.store, LAYOUT, "run", UNITS) == [replace(record, resumed=True)]
+    found = column_from_plain(record.profile["columns"][0])
+    assert record.profile["rows"] == 4
+    assert (found.count, found.null, found.high, found.moments.mean) == (4, 1, 3.0, 2.0)
 
 
 @pytest.mark.parametrize(

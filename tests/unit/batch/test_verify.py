@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import shutil
@@ -12,6 +13,7 @@ import pytest
 from publishing import MemoryStore, manifest
 
 from scorecast.batch.layout import Layout
+from scorecast.batch.manifest import Document
 from scorecast.batch.verify import damages, verify
 from scorecast.errors import OutputError
 
@@ -27,7 +29,7 @@ def parquet(*numbers):
 
 @pytest.fixture
 def out(tmp_path):
-    """Write a complete output of three files, one of them in the quarantine."""
+    """Write a complete output of three files, one of them in the quarantine, and a document."""
     files = {
         "p=1/part-0.parquet": parquet(1, 2, 3),
         "p=2/part-1.parquet": parquet(4),
@@ -36,7 +38,11 @@ def out(tmp_path):
     for path, (data, _) in files.items():
         (tmp_path / "out" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / path).write_bytes(data)
-    said = manifest("run", files, quarantine=[ASIDE])
+    document = b"{}\n"
+    (tmp_path / "out/_PROFILE.json").write_bytes(document)
+    told = Document("_PROFILE.json", len(document), hashlib.sha256(document).hexdigest())
+    documents = {"_PROFILE.json": told}
+    said = manifest("run", files, quarantine=[ASIDE], documents=documents)
     (tmp_path / "out/_MANIFEST.json").write_bytes(said.to_json())
     (tmp_path / "out/_SUCCESS").touch()
     return tmp_path / "out"
@@ -76,7 +82,8 @@ def test_a_hundred_random_bytes(out):
         assert found_by(out, deep=True), (path, i)
         path.write_bytes(whole)
         hit.add(path.name)
-    assert hit == {"_MANIFEST.json", "part-0.parquet", "part-1.parquet", "part-9.parquet"}
+    named = {"_MANIFEST.json", "_PROFILE.json"}
+    assert hit == named | {"part-0.parquet", "part-1.parquet", "part-9.parquet"}
     assert found_by(out, deep=True) == []
 
 
@@ -137,6 +144,7 @@ def test_what_only_a_deep_check_finds(out):
 
 def test_files_that_changed_places(out):
     """Two files of one size under each other's names are found."""
+    (out / "_PROFILE.json").unlink()
     one, other = out / "p=1/part-0.parquet", out / "p=1/part-3.parquet"
     data, swapped = parquet(1, 2, 3), parquet(3, 2, 1)
     other.write_bytes(swapped[0])
@@ -153,6 +161,7 @@ def test_files_that_changed_places(out):
 def test_a_wrong_number_of_rows(out):
     """The rows of a footer are compared with those that were counted when it was written."""
     said = manifest("run", {"p=1/part-0.parquet": (parquet(1, 2, 3)[0], 7)})
+    (out / "_PROFILE.json").unlink()
     shutil.rmtree(out / "p=2")
     shutil.rmtree(out / "_quarantine")
     (out / "_MANIFEST.json").write_bytes(said.to_json())

@@ -86,7 +86,17 @@ def test_help_of_the_job_has_the_groups_in_their_order(capsys: pytest.CaptureFix
 
     headings = re.findall(r"^(\w[\w ]+):$", out, re.MULTILINE)
     assert headings == [
-        *("Model", "Input", "Output", "Errors", "Speed", "Run again", "Spark", "Terminal"),
+        *(
+            "Model",
+            "Input",
+            "Output",
+            "Errors",
+            "Speed",
+            "Profile and drift",
+            "Run again",
+            "Spark",
+            "Terminal",
+        ),
         "Environment",
     ]
     words = " ".join(out.split())

@@ -22,12 +22,14 @@ from scorecast.errors import (
 )
 from scorecast.local.model import resolve_model
 from scorecast.models.signature import Scalar, Signature, Spec
+from scorecast.worker.column_profile import column_from_plain
 from scorecast.worker.input_plan import plan_by_name
 from scorecast.worker.notes import read_notes
 from scorecast.worker.options import PredictOptions
 from scorecast.worker.parts import PartOptions
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan
+from scorecast.worker.profile import ProfilePlan
 from scorecast.worker.task import TaskPlan, read_record, run_task
 
 SIGNATURE = Signature(inputs=(Spec(Scalar("long"), "x"),))
@@ -160,6 +162,26 @@ def test_a_later_attempt_gives_the_same_rows(plan, tmp_path, attempt):
     record = run_task(batches([1, -2, 3], [4, 5]), given, partition=0, attempt=attempt)
     assert [row["p"] for row in read(tmp_path / "data", record.files)] == [2, 6, 8, 10]
     assert record.rows_failed == 1
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_each_row_is_profiled_once(plan, attempt):
+    """However often the model is called to find the row that fails, and in whatever process."""
+    given = replace(plan(allowed=1, batch_size=2), profile=ProfilePlan((0,), 0, 3))
+    coming = batches([1, -2, 3], [4, 5])
+    record = read_record(run_task(coming, given, partition=0, attempt=attempt).to_json())
+    inputs, predictions = map(column_from_plain, record.profile["columns"])
+    assert record.profile["rows"] == record.rows_in == 5
+    assert (inputs.count, inputs.low, inputs.high) == (5, -2, 5)
+    assert (predictions.count, predictions.frequent.counts) == (4, {2: 1, 6: 1, 8: 1, 10: 1})
+
+
+def test_a_worker_without_the_library_predicts_all_the_same(plan, monkeypatch):
+    """It takes no statistics."""
+    monkeypatch.setitem(sys.modules, "datasketches", None)
+    given = replace(plan(), profile=ProfilePlan((0,), 0, 3))
+    record = run_task(batches([1, 2]), given, partition=0, attempt=0)
+    assert (record.rows_in, record.profile) == (2, None)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.directories import DirectoryError, directory_values
-from scorecast.batch.drift import reads_alike, spark_type
 from scorecast.batch.engines.job import Job, passes, sent_columns
 from scorecast.batch.engines.reading import Reading
 from scorecast.batch.engines.spans import Sizes, task_bytes
 from scorecast.batch.file_names import shown
 from scorecast.batch.footers import Footer
 from scorecast.batch.inputs import Inputs
+from scorecast.batch.schema_drift import reads_alike, spark_type
 from scorecast.batch.where import simple_conditions
 from scorecast.errors import ConfigError, RuntimeEnvironmentError
 from scorecast.spark.types import to_arrow

@@ -6,7 +6,7 @@ Driver only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from scorecast.worker.handle import ModelHandle
 from scorecast.worker.parts import PartOptions, partition_problems
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan
+from scorecast.worker.profile import ProfilePlan
 from scorecast.worker.task import TaskPlan, TaskRecord, read_record, run_task
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Shared:
         batch_timeout: Seconds that a call of the model may take, or None.
         fail_on_nan: Whether NaN in a prediction ends the job.
         constants: Values of the columns of `provenance`, if they are asked for.
+        profile: What statistics are taken, or None. Each unit adds where its rows come from.
     """
 
     job: Job
@@ -148,6 +150,7 @@ class Shared:
     batch_timeout: float | None
     fail_on_nan: bool
     constants: tuple[pa.Scalar, ...]
+    profile: ProfilePlan | None = None
 
 
 def sent_columns(job: Job, names: Sequence[str]) -> tuple[str, ...]:
@@ -193,6 +196,7 @@ def plan_task(shared: Shared, attempt: Attempt, places: Places, names: Sequence[
         batch_timeout=shared.batch_timeout,
         fail_on_nan=shared.fail_on_nan,
         constants=shared.constants,
+        profile=None if shared.profile is None else replace(shared.profile, row=places.row),
     )
 
 

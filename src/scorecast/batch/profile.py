@@ -1,0 +1,97 @@
+"""The profile of a run, as it is published. Driver only.
+
+Tasks take statistics while they predict (`scorecast.worker.profile`), units merge those of the
+tasks that count, and the run those of its units, resumed ones included, into ``_PROFILE.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scorecast.batch.baseline import VERSION
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.engines.job import Job
+from scorecast.batch.inputs import Inputs
+from scorecast.batch.profile_columns import describe
+from scorecast.batch.profile_drift import Baseline, drift_from, refuse_drift
+from scorecast.batch.profile_plan import profiled_columns, without_rows
+from scorecast.batch.units import UnitRecord
+from scorecast.errors import WorkerEnvironmentError
+from scorecast.worker.column_profile import column_from_plain
+from scorecast.worker.profile import can_profile, merged
+
+_STAGED = (
+    "Nothing was published. What was predicted is kept: the same job with a higher --max-drift, or "
+    "another --baseline, goes on from there."
+)
+_INSTALL = 'pip install "scorecast[report]"'
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The profile of a run.
+
+    Attributes:
+        data: Content of ``_PROFILE.json``; None where there is no profile.
+        note: One line for the summary.
+        drift: See ``_PROFILE.json``.
+    """
+
+    data: bytes | None
+    note: str
+    drift: Mapping[str, Any] | None = None
+
+
+def take_profile(  # noqa: PLR0913 - what a profile is made of
+    config: BatchPredictConfig,
+    job: Job,
+    inputs: Inputs,
+    run_id: str,
+    records: Sequence[UnitRecord],
+    baseline: Baseline | None,
+) -> Profile:
+    """Merge the statistics of all units, and hold them against the baseline.
+
+    Raises:
+        DriftError: They are further from it than allowed.
+        WorkerEnvironmentError: Drift is limited, and workers cannot take statistics.
+    """
+    if config.profile == "off":
+        return Profile(None, "")
+    if not can_profile():
+        return Profile(None, f"none; for one: {_INSTALL}")
+    rows = sum(record.rows_in for record in records)
+    found = merged(record.profile for record in records)
+    if found is None and rows:
+        if config.max_drift is not None:
+            message = (
+                "No statistics were taken, which --max-drift needs: workers lack the package "
+                "datasketches, or all units were made by an earlier try without a profile. Nothing "
+                f"was published. Install it there ({_INSTALL}), or begin anew with --force."
+            )
+            raise WorkerEnvironmentError(message)
+        return Profile(None, f"none was taken; for one, on all workers: {_INSTALL}")
+    columns = profiled_columns(job, inputs)
+    profiled = found["rows"] if found else 0
+    counted = (
+        [column_from_plain(column) for column in found["columns"]]
+        if found
+        else without_rows(job, inputs)
+    )
+    drift = None if baseline is None else drift_from(baseline, columns, counted)
+    refuse_drift(drift, config.max_drift, _STAGED)
+    content = {
+        "profile_version": VERSION,
+        "run_id": run_id,
+        "rows": rows,
+        "rows_profiled": profiled,
+        "columns": [describe(*pair) for pair in zip(columns, counted, strict=True)],
+        "drift": drift,
+    }
+    data = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
+    nothing = drift is None and config.max_drift is not None
+    alone = "; no baseline to compare with" if nothing else ""
+    return Profile(data, f"{profiled:,} of {rows:,} rows{alone}", drift)
