@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MANIFEST = "_MANIFEST.json"
+PROFILE = "_PROFILE.json"
+REPORT = "_REPORT.html"
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
 

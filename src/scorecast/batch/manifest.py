@@ -39,6 +39,21 @@ class OutputFile:
     run_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file of the output that tells about it, beside the manifest.
+
+    Attributes:
+        path: Path relative to the output.
+        bytes: Its size.
+        sha256: Digest of its bytes.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """Rows of one run; ``rows_read = rows_predicted + rows_quarantined + rows_filtered_out``.
@@ -117,6 +132,7 @@ class Manifest:
         files: Files with predictions.
         quarantine: Files with rows that the model failed on.
         inputs: Files that the rows come from; empty when the input is not made of files.
+        documents: Files that tell about the run that published this version, by their name.
     """
 
     run_id: str
@@ -126,6 +142,7 @@ class Manifest:
     files: tuple[OutputFile, ...]
     quarantine: tuple[OutputFile, ...]
     inputs: tuple[InputFile, ...] = field(default=())
+    documents: Mapping[str, Document] = field(default_factory=dict)
 
     @property
     def run(self) -> Run:
@@ -142,6 +159,8 @@ class Manifest:
         values = {"manifest_version": VERSION, **asdict(self), "totals": self._totals()}
         # The digest is of what a reader gets: options may hold values that JSON spells as others.
         content = json.loads(json.dumps(values, default=str))
+        if not self.documents:
+            del content["documents"]  # as in manifests of before there were any
         content["sha256"] = _digest(content)
         return (json.dumps(content, indent=1) + "\n").encode()
 
@@ -199,6 +218,9 @@ def _manifest_of(content: dict[str, Any]) -> Manifest:
         "quarantine": tuple(OutputFile(**file) for file in content.pop("quarantine")),
         "inputs": tuple(InputFile(**file) for file in content.pop("inputs")),
         "partition_by": tuple(content.pop("partition_by")),
+        "documents": {
+            name: Document(**file) for name, file in content.pop("documents", {}).items()
+        },
     }
     return Manifest(**lists, **content)
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scorecast.batch.layout import MANIFEST, SUCCESS, Layout
-from scorecast.batch.manifest import Manifest, OutputFile
+from scorecast.batch.manifest import Document, Manifest, OutputFile
 from scorecast.batch.output import open_output
 from scorecast.batch.stores.base import Store
 from scorecast.batch.versions import published
@@ -74,7 +74,8 @@ def verify(output: str, *, deep: bool = False) -> Verified:
 
 def damages(store: Store, layout: Layout, manifest: Manifest, *, deep: bool) -> list[str]:
     """Name what differs between an output and its manifest."""
-    named = {file.path: file for file in (*manifest.files, *manifest.quarantine)}
+    files: list[OutputFile | Document] = [*manifest.files, *manifest.quarantine]
+    named = {file.path: file for file in (*files, *manifest.documents.values())}
     there = {
         entry.path.removeprefix(f"{layout.output}/"): entry.size
         for entry in store.entries(layout.output)
@@ -95,13 +96,15 @@ def damages(store: Store, layout: Layout, manifest: Manifest, *, deep: bool) -> 
     return sorted(found)
 
 
-def _contents(store: Store, layout: Layout, files: Sequence[OutputFile]) -> Iterator[str]:
+def _contents(
+    store: Store, layout: Layout, files: Sequence[OutputFile | Document]
+) -> Iterator[str]:
     with ThreadPoolExecutor(_THREADS) as pool:
         places = [store.uri(f"{layout.output}/{file.path}") for file in files]
         yield from (text for text in pool.map(_content, places, files) if text)
 
 
-def _content(place: str, file: OutputFile) -> str:
+def _content(place: str, file: OutputFile | Document) -> str:
     try:
         return _content_of(place, file)
     except (OSError, pa.ArrowException) as error:
@@ -109,7 +112,7 @@ def _content(place: str, file: OutputFile) -> str:
         return f"{file.path} cannot be read: {os.strerror(number) if number else one_line(error)}"
 
 
-def _content_of(place: str, file: OutputFile) -> str:
+def _content_of(place: str, file: OutputFile | Document) -> str:
     filesystem, path = filesystem_of(place)
     digest = hashlib.sha256()
     with filesystem.open_input_stream(path) as stream:
@@ -117,6 +120,8 @@ def _content_of(place: str, file: OutputFile) -> str:
             digest.update(chunk)
     if digest.hexdigest() != file.sha256:
         return f"{file.path} has other bytes than were published"
+    if isinstance(file, Document):
+        return ""
     with filesystem.open_input_file(path) as source:
         rows = pq.ParquetFile(source).metadata.num_rows
     return "" if rows == file.rows else f"{file.path} has {rows} rows, expected {file.rows}"
