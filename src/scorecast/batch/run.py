@@ -35,6 +35,7 @@ from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs, refuse_changes
 from scorecast.batch.key import job_key
+from scorecast.batch.layout import REPORT
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
     Output,
@@ -56,6 +57,7 @@ from scorecast.batch.publish import (
     recover,
 )
 from scorecast.batch.report import RunReport
+from scorecast.batch.show.publish import add_report
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
 from scorecast.progress import Progress, shown, silent
@@ -245,6 +247,8 @@ class _Run:
             self.context.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
+            self.context.step("run:report")
+            manifest, sources, no_report = add_report(self.output, manifest, sources)
             if output := self.output.directories:
                 version = None if base is None else base.version
                 publish_directory(
@@ -268,7 +272,7 @@ class _Run:
         with suppress(OSError):  # it is published; the next run tidies up
             remove_staging(store, layout, plan.run_id)
         self._collect()
-        report = self._report(manifest, manifest.run, already=False)
+        report = self._report(manifest, manifest.run, already=False, no_report=no_report)
         told = {"run_id": report.run_id, "rows": report.rows_out, "seconds": report.seconds}
         _LOG.info("published %s", report.output, extra={"context": told})
         return report
@@ -392,7 +396,10 @@ class _Run:
         files = [file for file in inputs.held if file.path not in left_out]
         return assemble(self.output, base, self.job, run, written, files)
 
-    def _report(self, manifest: Manifest, run: Run, *, already: bool) -> RunReport:
+    def _report(
+        self, manifest: Manifest, run: Run, *, already: bool, no_report: str = ""
+    ) -> RunReport:
+        report = manifest.documents.get(REPORT)
         return RunReport(
             counters=run.counters,
             rows_out=manifest.rows,
@@ -411,4 +418,6 @@ class _Run:
             skipped=tuple(file["path"] for file in run.skipped),
             engine=run.engine["name"],
             engine_reason=run.engine["reason"],
+            report=None if report is None else f"{self.config.output.rstrip('/')}/{report.path}",
+            no_report=no_report,
         )
