@@ -92,7 +92,7 @@ def browse(tmp_path_factory):
             thread.start()
             try:
                 start = f"http://127.0.0.1:{server.server_port}/{next(iter(pages))}"
-                command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"]
+                command = [CHROMIUM, "--headless", "--no-sandbox", "--hide-scrollbars"]
                 command += [f"--user-data-dir={home}", "--disable-dev-shm-usage", *options, start]
                 done = subprocess.run(
                     command, check=False, capture_output=True, text=True, timeout=300

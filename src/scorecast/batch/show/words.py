@@ -7,6 +7,7 @@ import re
 # What no reader should meet in a name: control characters, halves of characters, and marks that
 # turn the direction of what follows.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)")
 
 
 def readable(text: str) -> str:
@@ -20,11 +21,12 @@ def count(number: float) -> str:
 
 
 def value(number: float | str | None) -> str:
-    """Give a number with four digits that count, a time as it is, and nothing for None."""
+    """Give a number with four digits that count, a time to the minute, and nothing for None."""
     if number is None:
         return ""
     if isinstance(number, str):
-        return number.replace("T", " ")
+        found = _TIME.match(number)
+        return f"{found[1]} {found[2]}" if found else number
     size = abs(number)
     if size >= 1e15 or 0 < size < 1e-4:  # noqa: PLR2004 - where zeros are hard to count
         return f"{number:.3g}"
