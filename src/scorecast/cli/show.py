@@ -6,32 +6,45 @@ from pathlib import Path
 
 import click
 
-_EPILOG = """
-\b
-Examples, after `make demo`:
-  scorecast show build/demo/predictions.parquet
-  scorecast show build/demo/predictions.parquet --html build/report.html
+from scorecast.cli.command import Command
 
+_EPILOG = """
 \b
 Exit codes:
   0 shown   6 no output of a job, or the file cannot be written   7 Jinja2 is missing
 """
 
 
-@click.command(epilog=_EPILOG)
+@click.command(
+    "show",
+    cls=Command,
+    groups=(
+        (
+            "Report",
+            (
+                click.option(
+                    "--html",
+                    "page",
+                    metavar="FILE",
+                    type=click.Path(dir_okay=False, path_type=Path),
+                    help="Write the report as a page that needs nothing else, instead of printing.",
+                ),
+                click.option(
+                    "--show-values",
+                    is_flag=True,
+                    help="Show rows of the quarantine with their values and the model's messages.",
+                ),
+            ),
+        ),
+    ),
+    examples=(
+        "scorecast show build/demo/predictions.parquet",
+        "scorecast show build/demo/predictions.parquet --html build/report.html",
+        "scorecast show build/demo/predictions.parquet --show-values",
+    ),
+    epilog=_EPILOG,
+)
 @click.argument("output")
-@click.option(
-    "--html",
-    "page",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the report as a page that needs nothing else, instead of printing it.",
-)
-@click.option(
-    "--show-values",
-    is_flag=True,
-    help="Show rows of the quarantine with their values and what the model said of them.",
-)
 def command(output: str, *, page: Path | None, show_values: bool) -> None:
     """Show how an output of the batch job was made, and whether it can be trusted."""
     from scorecast.batch.show.load import known_of

@@ -270,7 +270,7 @@ def test_the_command_does_the_same_again():
     for name in ("model_uri", "input", "output", "where", "mode"):
         assert read[name] == given[name]
     assert (read["input_option"], read["param"]) == (given["input_options"], given["params"])
-    assert (read["keep"], read["partition_by"]) == ("flight,carrier", "carrier")
+    assert (read["keep"], read["partition_by"]) == (given["keep"], given["partition_by"])
     assert (read["nan_as_null"], read["keep_replaced"]) == (True, 0.5)
     assert "--on-error" not in words
 
