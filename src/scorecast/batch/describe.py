@@ -13,7 +13,7 @@ from scorecast.models.load import flavor_of
 from scorecast.models.signature_json import dump_signature
 from scorecast.redaction import redacted_values
 from scorecast.spark.prepare import CheckedModel
-from scorecast.spark.versions import is_connect
+from scorecast.spark.versions import is_connect, parallelism
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,6 +54,7 @@ def spark_settings(spark: SparkSession) -> dict[str, str]:
         text = spark.sparkContext.getConf().toDebugString()
         given = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         given["spark.sql.session.timeZone"] = str(spark.conf.get("spark.sql.session.timeZone"))
+        given["spark.default.parallelism"] = str(parallelism(spark))
     settings |= {name: value for name, value in given.items() if _SHOWN.match(name)}
     shown: dict[str, str] = redacted_values(dict(sorted(settings.items())))
     return shown
@@ -83,6 +84,8 @@ def model_record(model: CheckedModel) -> dict[str, Any]:
         "digest": model.resolved.digest,
         "trust": model.resolved.trust,
         "flavor": flavor_of(info).name,
+        "name": redacted_values(info.registered_name),
+        "version": info.registered_version,
         "run_id": redacted_values(info.run_id),
         "model_id": redacted_values(info.model_id),
         "signature": None if signature is None else dump_signature(signature),

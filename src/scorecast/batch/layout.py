@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 MANIFEST = "_MANIFEST.json"
 PROFILE = "_PROFILE.json"
+REPORT = "_REPORT.html"
 SUCCESS = "_SUCCESS"
 QUARANTINE = "_quarantine"
 

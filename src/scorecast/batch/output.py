@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from scorecast.batch.config import Mode
-from scorecast.batch.layout import MANIFEST, PROFILE, QUARANTINE, SUCCESS, Layout
+from scorecast.batch.layout import MANIFEST, PROFILE, QUARANTINE, REPORT, SUCCESS, Layout
 from scorecast.batch.overlap import local_path
 from scorecast.batch.stores import open_store
 from scorecast.batch.stores.base import DirectoryStore, Store
@@ -29,7 +29,17 @@ from scorecast.errors import (
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 # What may lie in a directory that a job replaces: its own files, and those of Spark's writer.
-_OURS = ("part-", ".part-", SUCCESS, f".{SUCCESS}", MANIFEST, PROFILE, QUARANTINE, "_scorecast")
+_OURS = (
+    "part-",
+    ".part-",
+    SUCCESS,
+    f".{SUCCESS}",
+    MANIFEST,
+    PROFILE,
+    REPORT,
+    QUARANTINE,
+    "_scorecast",
+)
 
 
 @dataclass(frozen=True, slots=True)

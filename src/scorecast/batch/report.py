@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from html import escape
 from typing import Any
 
 from scorecast.batch.manifest import Counters
+from scorecast.batch.overlap import local_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class RunReport:
         engine_reason: Why.
         profile: How many rows were profiled, or why none; empty where none were to be.
         drift: How far columns are from a baseline, as in ``_PROFILE.json``, or None.
+        report: Path or URI of the report on the published output, or None where it has none.
+        no_report: Why it has none, and what to do.
     """
 
     counters: Counters
@@ -53,6 +57,8 @@ class RunReport:
     engine_reason: str = ""
     profile: str = ""
     drift: Mapping[str, Any] | None = None
+    report: str | None = None
+    no_report: str = ""
 
     @property
     def rows_in(self) -> int:
@@ -75,6 +81,33 @@ class RunReport:
 
     def summary(self) -> str:
         """Give the report as a few lines of text."""
+        return "\n".join(f"{name:<12}{value}" for name, value in self._lines().items())
+
+    def _repr_html_(self) -> str:
+        """Show the report as a table in a notebook."""
+        rows = [
+            f'<tr><th style="text-align:left">{escape(name)}</th>'
+            f'<td style="text-align:left">{escape(value)}</td></tr>'
+            for name, value in self._lines().items()
+            if name != "report"
+        ]
+        rows.append(
+            f'<tr><th style="text-align:left">report</th>'
+            f'<td style="text-align:left">{self._link()}</td></tr>'
+        )
+        return f"<table>{''.join(rows)}</table>"
+
+    def _link(self) -> str:
+        """Give the place of the report, as a link where a browser may follow it."""
+        if self.report is None:
+            return escape(self._lines()["report"])
+        text = f"<code>{escape(self.report)}</code>"
+        place = local_path(self.report)
+        if place is None:
+            return text
+        return f'<a href="{escape(place.absolute().as_uri())}">{text}</a>'
+
+    def _lines(self) -> dict[str, str]:
         counters = self.counters
         lines = {"rows in": f"{counters.rows_in:,}"}
         if counters.rows_filtered_out:
@@ -104,7 +137,8 @@ class RunReport:
             "output": self.output,
         }
         lines |= {f"skipped {i}": path for i, path in enumerate(self.skipped, start=1)}
-        return "\n".join(f"{name:<12}{value}" for name, value in lines.items())
+        lines["report"] = self.report or self.no_report or "none"
+        return lines
 
 
 def _largest(drift: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs, refuse_changes
 from scorecast.batch.key import job_key
-from scorecast.batch.layout import PROFILE
+from scorecast.batch.layout import PROFILE, REPORT
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import (
     Output,
@@ -61,6 +61,7 @@ from scorecast.batch.publish import (
     recover,
 )
 from scorecast.batch.report import RunReport
+from scorecast.batch.show.publish import add_report
 from scorecast.batch.units import UnitRecord, UnitWork, committed, run_units
 from scorecast.errors import OutputError, RuntimeEnvironmentError
 from scorecast.progress import Progress, shown, silent
@@ -258,6 +259,8 @@ class _Run:
             if profile.data is not None:
                 document = stage_document(self.output, manifest.run_id, PROFILE, profile.data)
                 manifest, sources = with_document(manifest, sources, PROFILE, document)
+            self.context.step("run:report")
+            manifest, sources, no_report = add_report(self.output, manifest, sources)
             if output := self.output.directories:
                 version = None if base is None else base.version
                 publish_directory(
@@ -281,7 +284,9 @@ class _Run:
         with suppress(OSError):  # it is published; the next run tidies up
             remove_staging(store, layout, plan.run_id)
         self._collect()
-        report = self._report(manifest, manifest.run, already=False, profile=profile)
+        report = self._report(
+            manifest, manifest.run, already=False, profile=profile, no_report=no_report
+        )
         told = {"run_id": report.run_id, "rows": report.rows_out, "seconds": report.seconds}
         _LOG.info("published %s", report.output, extra={"context": told})
         return report
@@ -409,8 +414,15 @@ class _Run:
         return assemble(self.output, base, self.job, run, written, files)
 
     def _report(
-        self, manifest: Manifest, run: Run, *, already: bool, profile: Profile | None = None
+        self,
+        manifest: Manifest,
+        run: Run,
+        *,
+        already: bool,
+        profile: Profile | None = None,
+        no_report: str = "",
     ) -> RunReport:
+        report = manifest.documents.get(REPORT)
         return RunReport(
             counters=run.counters,
             rows_out=manifest.rows,
@@ -431,4 +443,6 @@ class _Run:
             engine_reason=run.engine["reason"],
             profile="" if profile is None else profile.note,
             drift=None if profile is None else profile.drift,
+            report=None if report is None else f"{self.config.output.rstrip('/')}/{report.path}",
+            no_report=no_report,
         )

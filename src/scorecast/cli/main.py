@@ -32,6 +32,7 @@ _COMMANDS = {
     "java-home": "java_home",
     "models": "models",
     "predict": "predict",
+    "show": "show",
     "verify": "verify",
 }
 

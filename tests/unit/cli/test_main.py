@@ -23,6 +23,7 @@ COMMANDS = [
     "java-home",
     "models",
     "predict",
+    "show",
     "verify",
 ]
 
