@@ -20,7 +20,7 @@ from scorecast.batch.publish import published
 from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
 from scorecast.errors import InputMismatchError, OutputMismatchError, ScorecastError
 from scorecast.models.load import flavor_of
-from scorecast.progress import duration
+from scorecast.progress import Progress, duration, shown
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.types import to_arrow
 from scorecast.spark.versions import described, is_connect, parallelism
@@ -90,7 +90,13 @@ class DryRun:
                 yield "  ".join(("", *cells, row[3]))
 
 
-def dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool = True) -> DryRun:
+def dry_run(
+    spark: SparkSession,
+    config: BatchPredictConfig,
+    *,
+    preflight: bool = True,
+    progress: Progress = shown,
+) -> DryRun:
     """Check a job as far as that goes without writing, and predict on a sample of its input.
 
     Runs on the driver, once per call. The sample, the first rows of the input, is predicted in a
@@ -100,6 +106,7 @@ def dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool 
         spark: A classic or Connect session.
         config: The job.
         preflight: Whether to check the workers' packages first.
+        progress: Shows how far a download of the model is.
 
     Returns:
         What was found out. Where the columns do not fit, or the sample fails, that is in `problem`.
@@ -108,14 +115,16 @@ def dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool 
         ScorecastError: The job would fail before its columns are looked at.
     """
     with described(spark, f"scorecast dry run for {config.output}", "scorecast-dry-run"):
-        return _dry_run(spark, config, preflight=preflight)
+        return _dry_run(spark, config, progress, preflight=preflight)
 
 
-def _dry_run(spark: SparkSession, config: BatchPredictConfig, *, preflight: bool) -> DryRun:
+def _dry_run(
+    spark: SparkSession, config: BatchPredictConfig, progress: Progress, *, preflight: bool
+) -> DryRun:
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     base = published(output.store, output.layout)
-    model, inputs = find(spark, config)
+    model, inputs = find(spark, config, progress)
     facts = _of_model(model) | {
         "output": config.output,
         "mode": f"{config.mode}; the output is {'not there' if base is None else 'there'}",

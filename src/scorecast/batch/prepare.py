@@ -9,6 +9,7 @@ from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.engines.job import Job, plan_job
 from scorecast.batch.inputs import Inputs, open_inputs
 from scorecast.batch.overlap import refuse_overlap
+from scorecast.progress import Progress
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
 
@@ -33,9 +34,9 @@ class Prepared:
     job: Job
 
 
-def prepare(spark: SparkSession, config: BatchPredictConfig) -> Prepared:
+def prepare(spark: SparkSession, config: BatchPredictConfig, progress: Progress) -> Prepared:
     """Do what `find` and `fit` do."""
-    return fit(spark, config, *find(spark, config))
+    return fit(spark, config, *find(spark, config, progress))
 
 
 def fit(
@@ -64,8 +65,15 @@ def fit(
     return Prepared(model, inputs, frame, job)
 
 
-def find(spark: SparkSession, config: BatchPredictConfig) -> tuple[CheckedModel, Inputs]:
+def find(
+    spark: SparkSession, config: BatchPredictConfig, progress: Progress
+) -> tuple[CheckedModel, Inputs]:
     """Find model and input, neither of which may be where the output is.
+
+    Args:
+        spark: The session.
+        config: The job.
+        progress: Shows how far a download of the model is.
 
     Raises:
         ScorecastError: There is no such model or input, or they overlap the output.
@@ -80,6 +88,7 @@ def find(spark: SparkSession, config: BatchPredictConfig) -> tuple[CheckedModel,
         model_config=config.model_config,
         options=config.predict_options,
         trust=config.model_trust,
+        progress=progress,
     )
     fetched = model.resolved.fetched
     refuse_overlap(config.output, "model", [str(fetched.directory), fetched.resolved_uri])

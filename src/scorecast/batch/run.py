@@ -148,7 +148,7 @@ def _checked(spark: SparkSession, config: BatchPredictConfig, context: _Context)
     clock = Clock(now(), config.timeout)
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
-    prepared = prepare(spark, config)
+    prepared = prepare(spark, config, context.progress)
     with locked(output, context.run_id):
         try:
             run = _Run(

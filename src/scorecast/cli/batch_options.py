@@ -14,7 +14,7 @@ from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.names import NAMED_TEXT, NAMED_VALUE, NAMES, WORDS, no_name_twice
 from scorecast.cli.options import mode_option, prediction_options, trust_options
 
-NOT_OF_THE_JOB = ("dry_run", "master", "show_config", "summary_json")
+NOT_OF_THE_JOB = ("dry_run", "log_format", "master", "quiet", "show_config", "summary_json")
 """Options that say how to run, and are no fields of `BatchPredictConfig`."""
 
 OTHER_NAMES = {"input_option": "input_options", "param": "params"}
@@ -230,6 +230,17 @@ _TERMINAL = (
         "--dry-run",
         is_flag=True,
         help="Check everything, predict on a sample on a worker and on the driver, write nothing.",
+    ),
+    click.option(
+        "--quiet",
+        is_flag=True,
+        help="Show no progress. Else there is a bar on a terminal, and a line every 5 s in a log.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="What stderr gets: lines for people, or one JSON object a line, errors as well.",
     ),
     click.option(
         "--summary-json",

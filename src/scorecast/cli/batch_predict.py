@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorecast.cli.batch_options import GROUPS, NOT_OF_THE_JOB, OTHER_NAMES
-from scorecast.cli.command import Command
+from scorecast.cli.command import Command, Shown
 from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.job_options import PREFIX, config_table
+from scorecast.cli.logs import logging_to_stderr
 from scorecast.cli.options import MODEL_ENVIRONMENT
 from scorecast.cli.summary_file import STDOUT, summary_file
 
 if TYPE_CHECKING:
     from scorecast.batch.config import BatchPredictConfig
+    from scorecast.progress import Progress
     from scorecast.spark.session import SessionHandle
 
 _EXAMPLES = (
@@ -30,6 +32,9 @@ scorecast batch-predict --master 'local[2,4]' --model-uri build/demo/model \\
 SCORECAST_UNITS=2 scorecast batch-predict --config conf/batch_predict.yaml \\
     --on-error quarantine --max-error-rate 0.01""",
 )
+
+# Between two lines of progress in a log.
+_SECONDS = 5.0
 
 _EPILOG = """
 \b
@@ -74,10 +79,16 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         )
         job_config(options)  # what is wrong with the values is told below them
         return OK
-    dry_run, summary_json = options["dry_run"], options["summary_json"]
-    if dry_run and summary_json is not None:
+    if options["dry_run"] and options["summary_json"] is not None:
         message = "--dry-run writes nothing; leave --summary-json out."
         raise click.UsageError(message)
+    ctx.ensure_object(Shown).as_json = options["log_format"] == "json"
+    with logging_to_stderr(options["log_format"], quiet=options["quiet"]):
+        return _run(options)
+
+
+def _run(options: Mapping[str, Any]) -> int:
+    summary_json = options["summary_json"]
     with summary_file(summary_json) as tell:
         config = job_config(options)
         from scorecast.batch.output import check_mode, open_output
@@ -87,16 +98,26 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         # What can be told without Spark is told before it starts.
         check_mode(open_output(config.output), config.mode, incremental=config.incremental)
         session = start_session(app_name="scorecast batch-predict", master=options["master"])
+        progress = _progress(options)
         try:
-            if dry_run:
-                return _dry_run(session, config)
-            report = batch_predict(session.spark, config)
+            if options["dry_run"]:
+                return _dry_run(session, config, progress)
+            report = batch_predict(session.spark, config, progress=progress)
         finally:
             session.stop()
         tell(report)
     if summary_json != STDOUT:
         click.echo(report.summary())
     return SKIPPED if report.skipped else OK
+
+
+def _progress(options: Mapping[str, Any]) -> Progress:
+    """Give a bar to who sits at a terminal, and lines to a log."""
+    from scorecast.progress import can_draw, logged, shown, silent
+
+    if options["quiet"]:
+        return silent
+    return shown if can_draw() and options["log_format"] == "text" else logged(_SECONDS)
 
 
 def job_config(options: Mapping[str, Any]) -> BatchPredictConfig:
@@ -121,10 +142,10 @@ def job_config(options: Mapping[str, Any]) -> BatchPredictConfig:
     return BatchPredictConfig(**fields)
 
 
-def _dry_run(session: SessionHandle, config: BatchPredictConfig) -> int:
+def _dry_run(session: SessionHandle, config: BatchPredictConfig, progress: Progress) -> int:
     from scorecast.batch.dry_run import dry_run
 
-    found = dry_run(session.spark, config)
+    found = dry_run(session.spark, config, progress=progress)
     click.echo(found.summary())
     if found.problem is not None:
         raise found.problem

@@ -25,9 +25,11 @@ class Shown:
 
     Attributes:
         verbose: Whether errors come with their tracebacks.
+        as_json: Whether errors are JSON, as all that is logged.
     """
 
     verbose: bool = False
+    as_json: bool = False
 
 
 class Command(click.Command):

@@ -11,9 +11,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
+from scorecast.cli.exit_codes import BUG, error_code, exit_code
+from scorecast.errors import ScorecastError
+from scorecast.redaction import redacted
+
 LogFormat: TypeAlias = Literal["text", "json"]
 
 _LOGGER = "scorecast"
+_PROGRESS = "scorecast.progress"
+_WARNINGS = "py.warnings"
 
 
 class JsonFormatter(logging.Formatter):
@@ -42,36 +48,69 @@ class JsonFormatter(logging.Formatter):
                     for f in frames
                 ],
             }
-        return json.dumps(entry, default=str)
+        return redacted(json.dumps(entry, default=str))
 
 
 @contextmanager
-def logging_to_stderr(log_format: LogFormat, *, level: int = logging.INFO) -> Iterator[None]:
+def logging_to_stderr(log_format: LogFormat, *, quiet: bool) -> Iterator[None]:
     """Write what scorecast logs to stderr while the block runs.
 
-    Warnings of Python go the same way as JSON, so that each line is an object.
+    As JSON, all that a run tells, and warnings of Python too, so that each line is an object. As
+    text, what a person wants to see: progress and warnings.
 
     Args:
         log_format: How.
-        level: Least level that is written.
+        quiet: Whether warnings alone are written.
     """
-    logger = logging.getLogger(_LOGGER)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else logging.Formatter())
-    before = logger.level, logger.propagate
-    warnings = logging.getLogger("py.warnings")
-    logger.addHandler(handler)
-    logger.setLevel(level)
-    logger.propagate = False
-    if log_format == "json":
+    as_json = log_format == "json"
+    handler = _handler(JsonFormatter() if as_json else logging.Formatter())
+    loggers = [logging.getLogger(name) for name in (_LOGGER, _PROGRESS, _WARNINGS)]
+    before = [(logger, logger.level, logger.propagate) for logger in loggers]
+    told, progress, warnings = loggers
+    told.propagate = False
+    told.addHandler(handler)
+    told.setLevel(logging.INFO if as_json and not quiet else logging.WARNING)
+    progress.setLevel(logging.WARNING if quiet else logging.INFO)
+    if as_json:
         logging.captureWarnings(True)  # noqa: FBT003 - the one argument of the function
         warnings.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        warnings.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
-        if log_format == "json":
+        if as_json:
             logging.captureWarnings(False)  # noqa: FBT003
+        for logger, level, propagate in before:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagate
+
+
+def log_error(error: Exception, *, verbose: bool) -> None:
+    """Write an error as a line of JSON on stderr.
+
+    Args:
+        error: One of ours, or a bug.
+        verbose: Whether the line holds where it was raised.
+    """
+    shown = error if verbose else error.with_traceback(None)
+    context: dict[str, Any] = {"exit_code": BUG}
+    if isinstance(error, ScorecastError):
+        context = {"code": error_code(error), "exit_code": exit_code(error)}
+    _emit(logging.ERROR, str(error), context, (type(shown), shown, shown.__traceback__))
+
+
+def log_message(text: str) -> None:
+    """Write a text as a line of JSON on stderr."""
+    _emit(logging.WARNING, text, {}, None)
+
+
+def _emit(level: int, text: str, context: dict[str, Any], error: Any) -> None:
+    record = logging.LogRecord(_LOGGER, level, "", 0, text, None, error)
+    record.context = context
+    _handler(JsonFormatter()).emit(record)
+
+
+def _handler(formatter: logging.Formatter) -> logging.Handler:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    return handler

@@ -16,7 +16,8 @@ import click
 
 from scorecast import __version__
 from scorecast.cli.command import Shown
-from scorecast.cli.exit_codes import INTERRUPTED, exit_code
+from scorecast.cli.exit_codes import BUG, INTERRUPTED, exit_code
+from scorecast.cli.logs import log_error, log_message
 from scorecast.cli.shells import COMPLETE_VARIABLE, use_own_bash
 from scorecast.cli.show_error import colours, show_error
 from scorecast.errors import ScorecastError
@@ -101,18 +102,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 obj=shown,
                 color=color,
             )
-    except ScorecastError as error:
-        show_error(error, sys.stderr, verbose=shown.verbose, color=color)
-        return exit_code(error)
-    except click.ClickException as error:
-        told = io.StringIO()
-        error.show(file=told)
-        click.echo(redacted(told.getvalue()), err=True, nl=False)
-        return error.exit_code
-    except click.Abort:
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
+    except Exception as error:
+        code = _tell(error, shown, color=color)
+        if code is None:
+            raise
+        return code
     return result if isinstance(result, int) else 0
+
+
+def _tell(error: Exception, shown: Shown, *, color: bool | None) -> int | None:
+    """Print an error on stderr and give its exit code; None for a bug that Python prints itself."""
+    if isinstance(error, click.ClickException):
+        usage = io.StringIO()
+        error.show(file=usage)
+        click.echo(redacted(usage.getvalue()), err=True, nl=False)
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        # Click puts it in the place of KeyboardInterrupt, which may say what is kept.
+        told = f"Interrupted. {error.__cause__ or ''}".strip()
+        if shown.as_json:
+            log_message(told)
+        else:
+            click.echo(told, err=True)
+        return INTERRUPTED
+    if shown.as_json:
+        log_error(error, verbose=shown.verbose or not isinstance(error, ScorecastError))
+        return exit_code(error) if isinstance(error, ScorecastError) else BUG
+    if not isinstance(error, ScorecastError):
+        return None
+    show_error(error, sys.stderr, verbose=shown.verbose, color=color)
+    return exit_code(error)
 
 
 def _terminate(number: int, frame: object) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scorecast.cli.exit_codes import BUG, OK, SKIPPED, exit_code
+from scorecast.cli.exit_codes import BUG, INTERRUPTED, OK, SKIPPED, error_code, exit_code
 from scorecast.errors import OutputError, ScorecastError, one_line
 
 if TYPE_CHECKING:
@@ -59,10 +59,11 @@ def _failed(error: BaseException) -> dict[str, Any]:
     elif isinstance(error, SystemExit):
         code, text = error.code if isinstance(error.code, int) else BUG, "ended by a signal"
     elif isinstance(error, KeyboardInterrupt):
-        code, text = 130, "interrupted"
+        code, text = INTERRUPTED, f"interrupted. {error}".strip()
     else:
         code, text = BUG, one_line(error)
-    told = {"class": type(error).__name__, "message": text}
+    kind = error_code(error) if isinstance(error, ScorecastError) else None
+    told = {"code": kind, "class": type(error).__name__, "message": text}
     return {"status": "failed", "exit_code": code, "error": told}
 
 

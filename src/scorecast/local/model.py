@@ -25,7 +25,7 @@ from scorecast.models.signature import Signature
 from scorecast.models.signing import read_signature, verify_signature
 from scorecast.models.trust import ANY, Trust, TrustMode, refuse_code
 from scorecast.packing import copy_files, tree_digest
-from scorecast.progress import shown
+from scorecast.progress import Progress, shown
 from scorecast.redaction import secrets_hidden
 from scorecast.worker.handle import DirectorySource, ModelHandle
 from scorecast.worker.input_plan import plan_by_name, plan_by_position
@@ -67,7 +67,7 @@ class ResolvedModel:
 
 @secrets_hidden()
 def resolve_model(
-    model_uri: str | Path, trust: Trust = ANY, *, here: bool = False
+    model_uri: str | Path, trust: Trust = ANY, *, here: bool = False, progress: Progress = shown
 ) -> ResolvedModel:
     """Bring a model here, check it and read what it declares. Runs on the driver; no model code.
 
@@ -79,6 +79,7 @@ def resolve_model(
         trust: What the model must meet.
         here: Whether it is loaded in this process. What is pinned is copied then: a copy holds what
             was checked and no more, such as bytecode that Python would run and no digest counts.
+        progress: Shows how far a download is.
 
     Raises:
         ConfigError: The options of trust are wrong.
@@ -89,7 +90,7 @@ def resolve_model(
         MLmodelError: The directory is not a model.
     """
     trust.check()
-    fetched = fetch_model(model_uri, shown)
+    fetched = fetch_model(model_uri, progress)
     mlmodel_file(fetched.directory)  # before anything that is no model is hashed
     found = tree_digest(fetched.directory)
     if trust.digest not in (None, found):

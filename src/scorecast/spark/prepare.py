@@ -19,6 +19,7 @@ from scorecast.models.load import flavor_of
 from scorecast.models.params import complete_params
 from scorecast.models.requirements import differing_requirements
 from scorecast.models.trust import ANY, Trust
+from scorecast.progress import Progress, shown
 from scorecast.spark.preflight import check_workers, preflight_enabled
 from scorecast.spark.shipped import SHIPPED, owner_of
 from scorecast.spark.shipping import ship_model
@@ -95,6 +96,7 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     options: PredictOptions,
     env_manager: str | None = None,
     trust: Trust = ANY,
+    progress: Progress = shown,
 ) -> CheckedModel:
     """Check all that can be checked without data; options and result type before any fetching.
 
@@ -108,7 +110,7 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     _check_env_manager(env_manager)
     options.check()
     parsed = None if result_type is None else parse_result_type(spark, result_type)
-    resolved = resolve_model(model_uri, trust)
+    resolved = resolve_model(model_uri, trust, progress=progress)
     info = resolved.info
     flavor_of(info)
     _warn_about_requirements(info)
