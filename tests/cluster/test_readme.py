@@ -100,7 +100,7 @@ def test_shell_examples(demo, shell, repository):
     assert demo.returncode == 0
     commands = blocks((repository / "README.md").read_text(), "bash")
     commands = [block for block in commands if not block.startswith("make ")]
-    assert len(commands) == 4
+    assert len(commands) == 8
     shell(CLEAN)
     for command in commands:
         done = shell(command)
