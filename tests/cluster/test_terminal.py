@@ -153,8 +153,8 @@ def test_a_log_gets_lines_and_machines_get_json(slow, tmp_path):
     assert all(list(line)[:5] == ["ts", "level", "logger", "msg", "context"] for line in lines)
     assert "\x1b" not in ran.stderr
     told = {line["logger"]: line for line in lines}
-    assert told["scorecast.batch.run"]["msg"].startswith("published ")
-    assert told["scorecast.batch.run"]["context"]["rows"] == ROWS
+    assert told["scorecast.batch.job_run"]["msg"].startswith("published ")
+    assert told["scorecast.batch.job_run"]["context"]["rows"] == ROWS
     assert told["scorecast.progress"]["context"]["total"] == ROWS
     assert ran.stdout.startswith("rows in")
 

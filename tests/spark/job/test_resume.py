@@ -219,7 +219,7 @@ def test_what_cannot_be_tidied_up_is_no_failure(four_files, monkeypatch, what):
     """The output is published, and the next job tidies up."""
     job = four_files
     with monkeypatch.context() as patch:
-        patch.setattr(f"scorecast.batch.run.{what}", refuse)
+        patch.setattr(f"scorecast.batch.job_run.{what}", refuse)
         assert job.cli("--mode", "overwrite") == 0
         assert job.cli("--mode", "overwrite") == 0
     assert job.rows() == predicted(range(400))
@@ -227,7 +227,7 @@ def test_what_cannot_be_tidied_up_is_no_failure(four_files, monkeypatch, what):
     assert not list(job.runs.glob("*/data"))
 
 
-@pytest.mark.parametrize("what", ["run.abandon", "units.cancel_tagged"])
+@pytest.mark.parametrize("what", ["job_run.abandon", "units.cancel_tagged"])
 def test_the_first_error_is_the_one_that_is_told(four_files, monkeypatch, capsys, what):
     """What fails on the way out does not hide why the job failed."""
     monkeypatch.setattr(f"scorecast.batch.{what}", refuse)
