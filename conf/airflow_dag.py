@@ -15,7 +15,7 @@ with DAG(
     schedule="@daily",
     start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - Airflow takes it in the zone of the schedule
     catchup=False,
-    # Two runs to one output: the second would end with exit code 6, since the first holds it.
+    # Of two runs to one output one publishes; the other has predicted in vain.
     max_active_runs=1,
 ):
     SparkSubmitOperator(

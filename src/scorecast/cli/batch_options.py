@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from scorecast.cli.command import TERMINAL, Groups
+from scorecast.cli.command import TERMINAL, Groups, Shown
 from scorecast.cli.job_options import config_option, show_config_option
 from scorecast.cli.model_uris import ModelUriType
 from scorecast.cli.names import NAMED_TEXT, NAMED_VALUE, NAMES, WORDS, no_name_twice
@@ -19,6 +19,13 @@ NOT_OF_THE_JOB = ("dry_run", "log_format", "master", "quiet", "show_config", "su
 
 OTHER_NAMES = {"input_option": "input_options", "param": "params"}
 """Options that are given several times -> the fields that hold all of them."""
+
+
+def _set_log_format(ctx: click.Context, _option: click.Parameter, value: str) -> str:
+    """Let errors of other options be written as is asked for, too."""
+    ctx.ensure_object(Shown).as_json = value == "json"
+    return value
+
 
 _MODEL = (
     click.option(
@@ -240,13 +247,15 @@ _TERMINAL = (
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
+        is_eager=True,
+        callback=_set_log_format,
         help="What stderr gets: lines for people, or one JSON object a line, errors as well.",
     ),
     click.option(
         "--summary-json",
         metavar="PATH",
-        help="Write what became of the run as JSON, also when it fails; - prints it instead of "
-        "text.",
+        help="Write what became of the run as JSON, also when it fails, but for wrong options; - "
+        "prints it instead of text.",
     ),
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scorecast.cli.batch_options import GROUPS, NOT_OF_THE_JOB, OTHER_NAMES
-from scorecast.cli.command import Command, Shown
+from scorecast.cli.command import Command
 from scorecast.cli.exit_codes import OK, SKIPPED
 from scorecast.cli.job_options import PREFIX, config_table
 from scorecast.cli.logs import logging_to_stderr
@@ -82,7 +82,6 @@ def command(ctx: click.Context, /, **options: Any) -> int:
     if options["dry_run"] and options["summary_json"] is not None:
         message = "--dry-run writes nothing; leave --summary-json out."
         raise click.UsageError(message)
-    ctx.ensure_object(Shown).as_json = options["log_format"] == "json"
     with logging_to_stderr(options["log_format"], quiet=options["quiet"]):
         return _run(options)
 

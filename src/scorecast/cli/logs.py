@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from scorecast.cli.exit_codes import BUG, error_code, exit_code
 from scorecast.errors import ScorecastError
-from scorecast.redaction import redacted
+from scorecast.redaction import redacted, redacted_values
 
 LogFormat: TypeAlias = Literal["text", "json"]
 
@@ -48,7 +48,8 @@ class JsonFormatter(logging.Formatter):
                     for f in frames
                 ],
             }
-        return redacted(json.dumps(entry, default=str))
+        # Before it is JSON, whose quotes would cut a secret in two.
+        return json.dumps(redacted_values(entry), default=lambda value: redacted(str(value)))
 
 
 @contextmanager
@@ -100,8 +101,8 @@ def log_error(error: Exception, *, verbose: bool) -> None:
 
 
 def log_message(text: str) -> None:
-    """Write a text as a line of JSON on stderr."""
-    _emit(logging.WARNING, text, {}, None)
+    """Write what ended a run and is no error of ours as a line of JSON on stderr."""
+    _emit(logging.ERROR, text, {}, None)
 
 
 def _emit(level: int, text: str, context: dict[str, Any], error: Any) -> None:

@@ -115,7 +115,10 @@ def _tell(error: Exception, shown: Shown, *, color: bool | None) -> int | None:
     if isinstance(error, click.ClickException):
         usage = io.StringIO()
         error.show(file=usage)
-        click.echo(redacted(usage.getvalue()), err=True, nl=False)
+        if shown.as_json:
+            log_message(error.format_message())
+        else:
+            click.echo(redacted(usage.getvalue()), err=True, nl=False)
         return error.exit_code
     if isinstance(error, click.Abort):
         # Click puts it in the place of KeyboardInterrupt, which may say what is kept.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from scorecast.errors import OutputError, ScorecastError, one_line
 
 if TYPE_CHECKING:
     from scorecast.batch.report import RunReport
+
+_LOG = logging.getLogger(__name__)
 
 STDOUT = "-"
 
@@ -84,11 +87,12 @@ def _write(place: str | None, values: dict[str, Any]) -> None:
         with filesystem.open_output_stream(path) as stream:
             stream.write(text.encode())
     except (OSError, OutputError) as error:
-        message = (
-            f'Warning: Cannot write the summary "{place}": {one_line(error)}. The run itself is '
-            "not touched by that. Name another file with --summary-json."
+        _LOG.warning(
+            'Cannot write the summary "%s": %s. The run itself is not touched by that. Name '
+            "another file with --summary-json.",
+            place,
+            one_line(error),
         )
-        click.echo(message, err=True)
 
 
 def _replace(path: Path, text: str) -> None:
