@@ -246,7 +246,7 @@ def downloads(server, monkeypatch, name):
             read.append(handler.path)
         return False
 
-    meddler = Meddler(server.url, harm)
+    meddler = Meddler(server, harm)
     use(monkeypatch, meddler.url, name)
     return meddler, read
 
@@ -435,7 +435,7 @@ def test_an_empty_directory_is_part_of_a_model(server, monkeypatch):
             handler.answer(200, b"abc")
         return True
 
-    with Meddler(server.url, harm) as meddler:
+    with Meddler(server, harm) as meddler:
         use(monkeypatch, meddler.url)
         fetched = fetch_model("mlflow-artifacts:/m")
     assert sorted(path.name for path in fetched.directory.rglob("*")) == ["a", "hollow"]

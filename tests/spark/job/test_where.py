@@ -207,7 +207,7 @@ def test_what_is_no_condition_is_one_clear_error(conditional, where):
 
 def test_nobody_else_sets_the_condition(job, monkeypatch, tmp_path, counting_model):
     """Neither model, nor data, nor environment: the command line and the call do."""
-    for variable in ("WHERE", "SCORECAST_WHERE", "SCORECAST_BATCH_PREDICT_WHERE"):
+    for variable in ("WHERE", "SCORECAST_BATCH_PREDICT_WHERE"):
         monkeypatch.setenv(variable, "rid < 0")
     model = tmp_path / "model"
     shutil.copytree(counting_model, model)
@@ -220,3 +220,6 @@ def test_nobody_else_sets_the_condition(job, monkeypatch, tmp_path, counting_mod
     assert job.cli("--model-uri", str(model)) == 0
     assert job.rows() == predicted(range(9))
     assert job.manifest()["runs"][-1]["options"]["where"] is None
+    # One that would be meant for it is refused, since who set it wants other rows.
+    monkeypatch.setenv("SCORECAST_WHERE", "rid < 0")
+    assert job.cli("--model-uri", str(model), "--force") == 2

@@ -46,6 +46,8 @@ def time(run: Run) -> Section:
 
 def units(run: Run) -> Section:
     """Show the throughput of units, and which are stragglers."""
+    if not run.units:
+        return Section("units", "Throughput", (), ("Nothing was predicted: there were no rows.",))
     speeds = [_speed(unit) for unit in run.units]
     usual = median([speed for speed in speeds if speed] or [0.0])
     slow = [0 < speed * _STRAGGLER < usual for speed in speeds]
