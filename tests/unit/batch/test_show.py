@@ -275,6 +275,17 @@ def test_the_command_does_the_same_again():
     assert "--on-error" not in words
 
 
+def test_the_command_names_only_what_was_given():
+    """A run with nothing but what a job needs is repeated with that, and the model pinned."""
+    config = BatchPredictConfig(model_uri="model", input="in", output="out")
+    said = run_of()
+    options = json.loads(json.dumps(config.shown_options()))
+    command = repeat_command(replace(said.run, options=options))
+    names = [line.split()[0] for line in command.split(" \\\n    ")[1:]]
+    assert names == ["--master", "--model-uri", "--input", "--output", "--model-digest"]
+    assert "***" not in command
+
+
 def test_the_command_hides_secrets():
     """Variables of the environment and passwords in paths stand as stars, and a note says so."""
     config = BatchPredictConfig(
