@@ -303,7 +303,8 @@ class JobRun:
             return ()
         resolved = self.model.resolved
         return provenance_values(
-            resolved.fetched.resolved_uri,
+            resolved.info.registered_name,
+            resolved.info.registered_version,
             resolved.digest,
             run_id=plan.run_id,
             started_at=plan.started_at,
