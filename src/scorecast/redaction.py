@@ -88,7 +88,7 @@ def redacted(text: str) -> str:
 
 
 def redacted_values(values: Any) -> Any:
-    """Give JSON-like values without secrets: stars for all that has a secret name.
+    """Give JSON-like values without secrets: stars for all that has a secret name and a value.
 
     Args:
         values: Mappings, lists, texts and others, nested; also None.
@@ -97,7 +97,9 @@ def redacted_values(values: Any) -> Any:
         return redacted(values)
     if isinstance(values, Mapping):
         return {
-            name: STARS if _SECRET_NAME.search(str(name)) else redacted_values(value)
+            name: redacted_values(value)
+            if value is None or not _SECRET_NAME.search(str(name))
+            else STARS
             for name, value in values.items()
         }
     if isinstance(values, list | tuple):

@@ -73,9 +73,19 @@ def test_what_the_environment_calls_secret_has_no_form(monkeypatch: pytest.Monke
 def test_names_tell_in_nested_values() -> None:
     """Whatever stands behind a secret name is hidden, also what is no text."""
     shown = redacted_values(
-        {"depth": 3, "password": 1234567, "inner": [{"api_key": "x"}, "AKIAIOSFODNN7PLANTED"]}
+        {
+            "depth": 3,
+            "password": 1234567,
+            "secret": None,
+            "inner": [{"api_key": "x"}, "AKIAIOSFODNN7PLANTED"],
+        }
     )
-    assert shown == {"depth": 3, "password": "***", "inner": [{"api_key": "***"}, "***"]}
+    assert shown == {
+        "depth": 3,
+        "password": "***",
+        "secret": None,
+        "inner": [{"api_key": "***"}, "***"],
+    }
 
 
 @pytest.mark.parametrize("kind", [ScorecastError, ConfigError, MissingExtraError, ArtifactError])

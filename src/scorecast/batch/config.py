@@ -330,4 +330,7 @@ def shown_values(values: Mapping[str, Any]) -> dict[str, Any]:
     if values["model_uri"].strip():
         shown["model_uri"] = str(parse_model_uri(values["model_uri"]))
     shown["extra_env"] = dict.fromkeys(values["extra_env"], STARS)
+    # It is the path of a public key, whatever its name sounds like.
+    if (key := values["model_signature_key"]) is not None:
+        shown["model_signature_key"] = redacted(str(key))
     return shown

@@ -8,25 +8,35 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from scorecast.batch.budget import allowed_errors
 from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.describe import package_versions
+from scorecast.batch.earlier import known_files, run_before
 from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.spans import divide
 from scorecast.batch.failures import classified
 from scorecast.batch.inputs import Inputs
+from scorecast.batch.key import key_of
 from scorecast.batch.output import check_mode, open_output
 from scorecast.batch.plan import Unit, split_units
 from scorecast.batch.prepare import Prepared, find, fit
 from scorecast.batch.publish import published
 from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
-from scorecast.errors import InputMismatchError, OutputMismatchError, ScorecastError
+from scorecast.errors import (
+    InputMismatchError,
+    OutputError,
+    OutputMismatchError,
+    ScorecastError,
+)
 from scorecast.models.load import flavor_of
 from scorecast.progress import Progress, duration, shown
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.types import to_arrow
 from scorecast.spark.versions import described, is_connect, parallelism
 from scorecast.worker.arrow_types import fits, readable
-from scorecast.worker.sample import Sample
-from scorecast.worker.tally import not_finite
+from scorecast.worker.isolate import too_many_errors
+from scorecast.worker.sample import Sample, results_of
+from scorecast.worker.tally import nan_predicted, not_finite
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -132,9 +142,15 @@ def _dry_run(
     columns = column_checks(model, inputs.source.df.schema, config.columns)
     try:
         fitting = fit(spark, config, model, inputs)
+        if config.incremental:
+            inputs = inputs.without(known_files(base))
+        key = key_of(spark, config, model, inputs, package_versions(model))
+        if run_before(config, output, base, fitting.job, key, inputs) is not None:
+            facts["mode"] += ", by this very job, and nothing would be predicted"
+            return DryRun(facts=facts, columns=columns)
         prepared = replace(fitting, inputs=inputs.checked(fitting.frame.columns))
-    except InputMismatchError as mismatch:
-        return DryRun(facts=facts, columns=columns, problem=mismatch)
+    except (InputMismatchError, OutputError) as refused:
+        return DryRun(facts=facts, columns=columns, problem=refused)
     choice = choose_engine(spark, config, prepared.inputs, prepared.job)
     facts |= _of_plan(spark, config, prepared.inputs, choice)
     handle = model.ship(spark, preflight=preflight)
@@ -148,10 +164,32 @@ def _dry_run(
     if sample is None:
         return DryRun(facts=facts | {"sample": "the input has no rows"}, columns=columns)
     here = predict_here(prepared, sample)
-    found = first_difference(sample.predictions, here.predictions, config.output_column)
+    values, errors = results_of(sample.predictions, model.options)
+    values_here, _ = results_of(here.predictions, model.options)
+    found = first_difference(values, values_here, config.output_column)
     facts |= _of_sample(prepared, sample, found, _cores(spark, choice))
-    problem = None if _agrees(found) else _differing(found, sample, here)
+    problem = beyond_limits(config, values, errors, prepared.inputs.total_rows)
+    if problem is None and not _agrees(found):
+        problem = _differing(found, values, values_here, sample, here)
     return DryRun(facts=facts, columns=columns, problem=problem)
+
+
+def beyond_limits(
+    config: BatchPredictConfig, values: pa.Array, errors: Sequence[str], total: int | None
+) -> ScorecastError | None:
+    """Give the error that a job ends with for what is in a sample of it, if there is one.
+
+    Args:
+        config: The limits.
+        values: Predictions of the sample.
+        errors: Why rows of it failed, one text for each.
+        total: Rows of the input, where they are known.
+    """
+    allowed = allowed_errors(config, total)
+    if errors and allowed is not None and len(errors) > allowed:
+        return too_many_errors(len(errors), allowed, errors[0])
+    nan, _ = not_finite(values)
+    return nan_predicted(nan) if config.fail_on_nan and nan else None
 
 
 def column_checks(
@@ -246,14 +284,18 @@ def _of_sample(
     prepared: Prepared, sample: Sample, found: Difference | None, cores: int
 ) -> dict[str, str]:
     rows = sample.batch.num_rows
-    nan, infinite = not_finite(sample.predictions)
+    values, errors = results_of(sample.predictions, prepared.model.options)
+    nan, infinite = not_finite(values)
+    null = values.null_count - len(errors)
     same = "equal" if found is None else f"equal up to {found.size:.0e} of the value (rounding)"
     if not _agrees(found):
         same = "NOT equal"
     facts = {
         "sample": f"{rows:,} rows; predictions of a worker and of the driver are {same}",
-        "values": f"{sample.predictions.null_count:,} NULL, {nan:,} NaN, {infinite:,} infinite",
+        "values": f"{null:,} NULL, {nan:,} NaN, {infinite:,} infinite",
     }
+    if errors:
+        facts["failed"] = f"{len(errors):,} of {rows:,} rows of the sample"
     total = prepared.inputs.total_rows
     if total is not None and sample.seconds > 0:
         seconds = sample.seconds / rows * total / cores
@@ -272,18 +314,20 @@ def _agrees(found: Difference | None) -> bool:
     return found is None or (found.size is not None and found.size <= _ROUNDING)
 
 
-def _differing(found: Difference | None, worker: Sample, driver: Sample) -> OutputMismatchError:
+def _differing(
+    found: Difference | None, there: pa.Array, here: pa.Array, worker: Sample, driver: Sample
+) -> OutputMismatchError:
     assert found is not None  # noqa: S101 - the caller has looked
     differing = [
-        f"{name} {driver.versions[name]} on the driver, {there} on the worker"
-        for name, there in worker.versions.items()
-        if driver.versions[name] != there
+        f"{name} {driver.versions[name]} on the driver, {version} on the worker"
+        for name, version in worker.versions.items()
+        if driver.versions[name] != version
     ]
     versions = "; ".join(differing) or "the packages have the same versions"
     by = "" if found.size is None else f", by up to {found.size:.1e} of the value"
     return OutputMismatchError(
         f'A worker and the driver predict differently: "{found.place}" in row {found.row} of the '
-        f"sample is the first{by}; {worker.predictions.type} on the worker, "
-        f"{driver.predictions.type} on the driver; {versions}. Give both sides the same packages "
+        f"sample is the first{by}; {there.type} on the worker, "
+        f"{here.type} on the driver; {versions}. Give both sides the same packages "
         "and hardware, or see whether the model draws random numbers."
     )

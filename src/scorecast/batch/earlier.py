@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scorecast.batch.assemble import check_columns
 from scorecast.batch.baseline import refuse_drift_of
 from scorecast.batch.budget import refuse_errors_of, refuse_nan
 from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.output import Output, exists
@@ -20,6 +22,37 @@ from scorecast.errors import OutputDamagedError, OutputError
 def known_files(base: Published | None) -> Sequence[InputFile]:
     """Give the input files whose rows an output holds."""
     return () if base is None or base.manifest is None else base.manifest.inputs
+
+
+def run_before(  # noqa: PLR0913 - what decides on it
+    config: BatchPredictConfig,
+    output: Output,
+    base: Published | None,
+    job: Job,
+    key: str,
+    inputs: Inputs,
+) -> Run | None:
+    """Give the run of this very job that is published; refuse an output that the job cannot take.
+
+    Args:
+        config: The job.
+        output: Its output.
+        base: What is published there.
+        job: The columns that it writes.
+        key: Key of the job.
+        inputs: What it reads; for an incremental job, what is new.
+
+    Raises:
+        ScorecastError: As `published_run`, `refuse_to_touch` and `check_columns`.
+    """
+    if base is None:
+        return None
+    same = published_run(config, output, base.manifest, key, inputs)
+    if same is None:
+        refuse_to_touch(config, base.manifest)
+        if config.incremental or config.mode in ("append", "overwrite-partitions"):
+            check_columns(output, base, job)
+    return same
 
 
 def published_run(

@@ -21,7 +21,7 @@ from scorecast.batch.accounts import (
     skipped_files,
     unit_entry,
 )
-from scorecast.batch.assemble import assemble, check_columns, empty_part
+from scorecast.batch.assemble import assemble, empty_part
 from scorecast.batch.attempts import unit_predictor
 from scorecast.batch.baseline import find_baseline
 from scorecast.batch.budget import allowed_errors, refuse_errors, refuse_nan
@@ -29,15 +29,14 @@ from scorecast.batch.collect import abandon, collect, remove_staging
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.describe import (
     model_record,
-    rules_of_values,
     spark_settings,
 )
 from scorecast.batch.documents import stage_document, with_document
-from scorecast.batch.earlier import known_files, plan_of_dead_run, published_run, refuse_to_touch
+from scorecast.batch.earlier import known_files, plan_of_dead_run, run_before
 from scorecast.batch.engines.choose import Choice, choose_engine
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs, refuse_changes
-from scorecast.batch.key import job_key
+from scorecast.batch.key import key_of
 from scorecast.batch.layout import PROFILE
 from scorecast.batch.manifest import Manifest, Run
 from scorecast.batch.outcome import report_of
@@ -116,28 +115,12 @@ class JobRun:
         base = published(output.store, output.layout)
         if config.incremental:
             inputs = inputs.without(known_files(base))
-        key = job_key(
-            inputs=inputs.held,
-            model_digest=self.model.resolved.digest,
-            options={
-                **config.key_options(),
-                "time_zone": self.model.time_zone,
-                # Options of the session and the directory that is asked for decide on columns, too.
-                "schema": inputs.source.df.schema.jsonValue(),
-                "session": rules_of_values(self.spark),
-            },
-            packages=self.packages,
-            repeatable=inputs.repeatable,
-        )
+        key = key_of(self.spark, config, self.model, inputs, self.packages)
         found = None if base is None else base.manifest
-        before = published_run(config, output, found, key, inputs)
+        before = run_before(config, output, base, self.job, key, inputs)
         if found is not None and before is not None:
             self._collect()
             return report_of(self.config, self.model, self.clock, found, before, already=True)
-        if base is not None:
-            refuse_to_touch(config, found)
-            if config.incremental or config.mode in ("append", "overwrite-partitions"):
-                check_columns(output, base, self.job)
         inputs = inputs.checked(self.frame.columns)
         choice = choose_engine(self.spark, config, inputs, self.job)
         self.clock.lap("check")
@@ -303,7 +286,8 @@ class JobRun:
             return ()
         resolved = self.model.resolved
         return provenance_values(
-            resolved.fetched.resolved_uri,
+            resolved.info.registered_name,
+            resolved.info.registered_version,
             resolved.digest,
             run_id=plan.run_id,
             started_at=plan.started_at,

@@ -12,9 +12,47 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.describe import rules_of_values
+from scorecast.batch.inputs import Inputs
 from scorecast.batch.snapshot import InputFile
+from scorecast.spark.prepare import CheckedModel
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def key_of(
+    spark: SparkSession,
+    config: BatchPredictConfig,
+    model: CheckedModel,
+    inputs: Inputs,
+    packages: Mapping[str, str],
+) -> str:
+    """Give the key of a job in a session.
+
+    Args:
+        spark: The session, whose rules decide on values, too.
+        config: The job.
+        model: Its model.
+        inputs: What it reads; for an incremental job, what is new.
+        packages: Versions of what predicts.
+    """
+    return job_key(
+        inputs=inputs.held,
+        model_digest=model.resolved.digest,
+        options={
+            **config.key_options(),
+            "time_zone": model.time_zone,
+            # Options of the session and the directory that is asked for decide on columns, too.
+            "schema": inputs.source.df.schema.jsonValue(),
+            "session": rules_of_values(spark),
+        },
+        packages=packages,
+        repeatable=inputs.repeatable,
+    )
 
 
 def job_key(

@@ -35,6 +35,7 @@ def report_of(  # noqa: PLR0913 - what a run comes out of
         no_report: Why there is no page, and what to do.
     """
     page = manifest.documents.get(REPORT)
+    resumed = () if already else [unit for unit in run.units if unit["resumed"]]
     resolved = model.resolved
     return RunReport(
         counters=run.counters,
@@ -50,7 +51,8 @@ def report_of(  # noqa: PLR0913 - what a run comes out of
         job_key=run.job_key,
         already_published=already,
         units=len(run.units),
-        resumed_units=0 if already else sum(bool(unit["resumed"]) for unit in run.units),
+        resumed_units=len(resumed),
+        rows_resumed=sum(unit["rows_in"] for unit in resumed),
         skipped=tuple(file["path"] for file in run.skipped),
         engine=run.engine["name"],
         engine_reason=run.engine["reason"],

@@ -9,6 +9,8 @@ from scorecast.batch.config import TABLE, BatchPredictConfig
 from scorecast.batch.engines.job import Job, plan_job
 from scorecast.batch.inputs import Inputs, open_inputs
 from scorecast.batch.overlap import refuse_overlap
+from scorecast.batch.provenance import COLUMNS
+from scorecast.errors import ConfigError
 from scorecast.progress import Progress
 from scorecast.spark.frame import FramePlan, plan_frame
 from scorecast.spark.prepare import CheckedModel, check_model
@@ -47,6 +49,7 @@ def fit(
     Raises:
         ScorecastError: They do not fit.
     """
+    _refuse_partitions(config)
     frame = plan_frame(
         inputs.source.df.schema,
         model,
@@ -63,6 +66,18 @@ def fit(
         provenance=config.provenance,
     )
     return Prepared(model, inputs, frame, job)
+
+
+def _refuse_partitions(config: BatchPredictConfig) -> None:
+    """Refuse partitions that rows of the quarantine, which have no provenance, cannot be in."""
+    names = {name for name, _ in COLUMNS} if config.provenance else set()
+    by = [name for name in config.partition_by if name in names]
+    if by and config.mode == "overwrite-partitions" and config.on_error == "quarantine":
+        problem = (
+            'mode "overwrite-partitions" with on_error="quarantine" cannot be partitioned by '
+            f'"{by[0]}", which rows that fail do not have'
+        )
+        raise ConfigError.from_problems("batch job options", [problem])
 
 
 def find(

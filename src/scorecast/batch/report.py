@@ -29,6 +29,7 @@ class RunReport:
         job_key: What the job does, see `scorecast.batch.key`.
         already_published: Whether the output was there already, so that nothing was predicted.
         units: Units of work, and how many of them an earlier try had done.
+        rows_resumed: Rows of those, which `seconds` says nothing of.
         skipped: Input files that were left out because ``on_corrupt="skip"`` asked for it.
         engine: What read the rows, ``"spark"`` or ``"arrow"``.
         engine_reason: Why.
@@ -52,6 +53,7 @@ class RunReport:
     trust: str = "any"
     units: int = 1
     resumed_units: int = 0
+    rows_resumed: int = 0
     skipped: tuple[str, ...] = field(default=())
     engine: str = "spark"
     engine_reason: str = ""
@@ -72,8 +74,9 @@ class RunReport:
 
     @property
     def rows_per_second(self) -> float:
-        """Rows per second of wall time."""
-        return self.rows_in / self.seconds if self.seconds else 0.0
+        """Rows per second of wall time; those that were predicted before do not count."""
+        rows = 0 if self.already_published else self.rows_in - self.rows_resumed
+        return rows / self.seconds if self.seconds else 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Give the report as JSON values."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,7 @@ from scorecast.spark.column_function import column_of
 from scorecast.spark.types import result_to_arrow
 from scorecast.worker.handle import ModelHandle
 from scorecast.worker.predict import PredictPlan
-from scorecast.worker.row_groups import read_spans
-from scorecast.worker.sample import Sample, from_row, predict_sample, to_row
+from scorecast.worker.sample import Sample, from_row, predict_sample, read_first, to_row
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -145,11 +144,12 @@ def _rows(
     reading = choice.reading
     spans = reading.spans([file.path for file in prepared.inputs.held])
     tasks = divide(spans, reading.cores, reading.sizes)
-    first: Sequence[Any] = tasks[0] if tasks else ()
     plan = reading.plan(columns, prepared.model.time_zone, together=True)
+    # What is sent to the task grows with them.
+    asked = tasks if plan.conditions else tasks[:1]
 
     def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in itertools.islice(numbers, 1):
-            yield from read_spans(first, plan)
+            yield from read_first(asked, plan)
 
     return spark.range(0, 1, 1, 1), read

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import pyarrow as pa
 
+from scorecast.worker.options import PredictOptions
 from scorecast.worker.predict import PredictPlan, predict_batches
+from scorecast.worker.row_groups import ReadPlan, Span, read_spans
 
 _PREDICTION = "prediction"
 _ROW = pa.schema(
@@ -65,6 +67,33 @@ def predict_sample(
     seconds = time.monotonic() - started
     joined = pa.Table.from_batches(first).combine_chunks().to_batches()[0]
     return Sample(joined, pa.concat_arrays(made), seconds, {p: _version(p) for p in packages})
+
+
+def read_first(tasks: Sequence[Sequence[Span]], plan: ReadPlan) -> Iterator[pa.RecordBatch]:
+    """Read the spans of the first task that has rows that meet the conditions."""
+    for spans in tasks:
+        found = False
+        for batch in read_spans(spans, plan):
+            found = True
+            yield batch
+        if found:
+            return
+
+
+def results_of(predictions: pa.Array, options: PredictOptions) -> tuple[pa.Array, list[str]]:
+    """Tell what the model predicted from why it failed.
+
+    Args:
+        predictions: As a task makes them.
+        options: How it makes them.
+
+    Returns:
+        A prediction for each row, NULL where the model failed, and the texts of the errors.
+    """
+    if options.on_error != "struct":
+        return predictions, []
+    results, texts, *_ = predictions.flatten()
+    return results, texts.drop_null().to_pylist()
 
 
 def to_row(sample: Sample) -> pa.RecordBatch:

@@ -8,7 +8,13 @@ import pytest
 
 import scorecast
 from scorecast.batch.dry_run import dry_run
-from scorecast.errors import InputMismatchError, ModelPredictError, OutputMismatchError
+from scorecast.errors import (
+    InputMismatchError,
+    ModelPredictError,
+    OutputError,
+    OutputMismatchError,
+    TooManyErrorsError,
+)
 
 
 def everything(folder) -> list[str]:
@@ -57,6 +63,46 @@ def test_a_sample_that_fails_is_the_error_of_the_job(job):
     # Where failing rows are set aside, one of them is no reason to stop.
     aside = job.config(on_error="quarantine", max_errors=3)
     assert dry_run(job.spark, aside, preflight=False).problem is None
+
+
+def test_an_output_of_another_job_is_the_error_of_the_job(job):
+    """Mode error leaves it alone; the very same job would do nothing."""
+    job.write("a.parquet", range(5))
+    assert job.cli() == 0
+    before = everything(job.folder)
+    again = dry_run(job.spark, job.config(), preflight=False)
+    assert again.problem is None
+    assert "nothing would be predicted" in again.summary()
+    assert job.cli("--dry-run", "--nan-as-null") == job.cli("--nan-as-null") == 6
+    other = job.config(mode="append", provenance=True)
+    assert isinstance(dry_run(job.spark, other, preflight=False).problem, OutputError)
+    replaced = job.config(mode="overwrite", nan_as_null=True)
+    assert dry_run(job.spark, replaced, preflight=False).problem is None
+    assert everything(job.folder) == before
+
+
+@pytest.mark.parametrize("on_error", ["null", "quarantine"])
+def test_rows_that_fail_are_told_and_held_against_the_limits(job, on_error):
+    """One of five fails, which is no NULL that the model predicted."""
+    job.write("a.parquet", range(5), bad=(2,))
+    found = dry_run(job.spark, job.config(on_error=on_error), preflight=False)
+    assert isinstance(found.problem, TooManyErrorsError)
+    assert "bad row" in str(found.problem)
+    assert "1 of 5 rows of the sample" in found.summary()
+    assert "0 NULL" in found.summary()
+    allowed = job.config(on_error=on_error, max_errors=1)
+    assert dry_run(job.spark, allowed, preflight=False).problem is None
+
+
+@pytest.mark.parametrize("engine", ["spark", "arrow"])
+def test_a_condition_that_only_the_last_rows_meet(job, engine):
+    """The sample is of rows that meet it, wherever they are."""
+    for at in range(4):
+        job.write(f"{at}.parquet", range(1000 * at, 1000 * at + 1000))
+    config = job.config(where="rid >= 3990", engine=engine)
+    found = dry_run(job.spark, config, preflight=False)
+    assert found.facts["engine"].startswith(engine)
+    assert found.facts["sample"].startswith("10 rows; ")
 
 
 def test_a_worker_that_predicts_otherwise_is_found(job, tmp_path):

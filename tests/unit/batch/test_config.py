@@ -76,6 +76,8 @@ def test_the_same_job_is_the_same_whatever_its_model_was_trusted_by():
     pinned = config(trust="pinned", model_digest=digest, model_signature_key="key.pub")
     assert pinned.key_options() == plain.key_options()
     assert pinned.shown_options()["trust"] == "pinned"
+    assert pinned.shown_options()["model_signature_key"] == "key.pub"
+    assert plain.shown_options()["model_signature_key"] is None
     assert plain.shown_options()["trust"] == "any"
 
 

@@ -49,6 +49,20 @@ def test_the_summary_ends_with_the_place_of_the_report(changes, last):
     assert replace(REPORT, **changes).summary().splitlines()[-1] == last
 
 
+@pytest.mark.parametrize(
+    ("changes", "speed"),
+    [
+        ({}, 4.0),
+        ({"resumed_units": 1, "rows_resumed": 6}, 1.0),
+        ({"already_published": True}, 0.0),
+    ],
+)
+def test_only_rows_of_this_try_are_fast(changes, speed):
+    """What an earlier try predicted took none of the time."""
+    report = replace(REPORT, **changes)
+    assert report.as_dict()["rows_per_second"] == report.rows_per_second == speed
+
+
 def test_places_that_a_browser_cannot_open_are_no_links():
     """Only what is local is a link; all of it is text that cannot be markup."""
     local = REPORT._repr_html_()

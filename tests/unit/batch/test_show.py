@@ -130,6 +130,33 @@ def test_what_says_nothing_on_trust():
     assert verdict_of(checks_of(known(said)))[0] == "ok"
 
 
+@pytest.mark.parametrize(
+    ("options", "trust", "pinned"),
+    [
+        ({}, "any", "no"),
+        ({}, "no-pickle", "no"),
+        ({}, "pinned", "yes"),
+        ({"model_digest": "sha256:" + "0" * 64}, "any", "yes"),
+        ({"model_signature_key": "key.pub"}, "pinned", "yes"),
+        ({"model_signature_key": "key.pub"}, "any", "yes"),
+    ],
+)
+def test_a_model_is_pinned_by_digest_or_signature(options, trust, pinned):
+    """Verdict and facts say so alike, and what the model was trusted by."""
+    said = run_of(options=options, model={"trust": trust})
+    found = check("Model", said)
+    assert (found.status == "ok", found.text.startswith("pinned")) == (pinned == "yes",) * 2
+    facts = dict(section("model", said).blocks[0].rows)
+    assert (facts["pinned"], facts["trust"]) == (pinned, trust)
+
+
+@pytest.mark.parametrize(("resumed", "speed"), [((0, 0), "138"), ((1, 0), "69"), ((1, 1), None)])
+def test_speed_is_of_the_rows_of_the_last_try(resumed, speed):
+    """The time is of that alone, too: 14.5 seconds for what was not done before."""
+    units = [unit(at, resumed=bool(done)) for at, done in enumerate(resumed)]
+    assert dict(view_of(known(run_of(units))).numbers).get("rows per second") == speed
+
+
 def test_input_that_was_left_out():
     """Files that were skipped are to be looked at, and named."""
     said = run_of(skipped=[{"path": "file:///data/in/b%20c.parquet", "reason": "no footer"}])
@@ -273,6 +300,34 @@ def test_the_command_does_the_same_again():
     assert (read["keep"], read["partition_by"]) == (given["keep"], given["partition_by"])
     assert (read["nan_as_null"], read["keep_replaced"]) == (True, 0.5)
     assert "--on-error" not in words
+
+
+def test_the_command_names_only_what_was_given():
+    """A run with nothing but what a job needs is repeated with that, and the model pinned."""
+    config = BatchPredictConfig(model_uri="model", input="in", output="out")
+    said = run_of()
+    options = json.loads(json.dumps(config.shown_options()))
+    command = repeat_command(replace(said.run, options=options))
+    names = [line.split()[0] for line in command.split(" \\\n    ")[1:]]
+    assert names == ["--master", "--model-uri", "--input", "--output", "--model-digest"]
+    assert "***" not in command
+
+
+def test_the_command_repeats_zero():
+    """Nothing allowed is something else than nothing said."""
+    options = {"keep_replaced": 0, "max_errors": 0, "max_error_rate": 0.0, "force": False}
+    command = repeat_command(run_of(options=options).run)
+    for words in ("--keep-replaced 0", "--max-errors 0", "--max-error-rate 0.0"):
+        assert words in command
+    assert "--force" not in command
+
+
+def test_the_command_of_a_run_on_connect():
+    """Such a session does not tell where it is; a note says what to add."""
+    said = run_of(spark_conf={"spark.version": "4.1.0"})
+    assert "--master" not in repeat_command(said.run)
+    assert "--master sc://" in " ".join(section("repeat", said).notes)
+    assert "Connect" not in " ".join(section("repeat").notes)
 
 
 def test_the_command_hides_secrets():

@@ -19,6 +19,7 @@ from scorecast.batch.publish import publish_directory
 from scorecast.batch.show import publish as show_publish
 from scorecast.batch.show.load import known_of
 from scorecast.batch.show.publish import add_report
+from scorecast.batch.show.quarantined import read_quarantine
 from scorecast.cli.main import main
 
 SECRET = (
@@ -132,6 +133,31 @@ def test_without_jinja_the_job_says_what_to_install(tmp_path, publish, monkeypat
     assert main(["show", str(tmp_path / "out")]) == 0
     assert main(["show", str(tmp_path / "out"), "--html", str(tmp_path / "x.html")]) == 7
     assert "scorecast[report]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", [("file", "error_class"), ("File", "Error_Class")])
+def test_columns_of_the_input_with_the_names_of_the_report(tmp_path, names):
+    """What is told of rows is what the job wrote, not what the input has under such names."""
+    given = {
+        **{name: ["Jane Doe"] for name in names},
+        "_file": ["/in/a.parquet"],
+        "_error_class": ["ValueError"],
+        "error_message": [SECRET],
+        "model_digest": ["sha256:0"],
+    }
+    pq.write_table(pa.table(given), tmp_path / "aside.parquet")
+    file = OutputFile("aside.parquet", 1, 1, "0" * 64, "run-1")
+    place = str(tmp_path / "aside.parquet")
+    found = read_quarantine([file], lambda _: place)
+    assert found.by_class == (("ValueError (KeyError)", 1),)
+    assert found.by_file == (("/in/a.parquet", 1),)
+    (row,) = read_quarantine([file], lambda _: place, show_values=True).examples
+    assert row == {
+        "_file": "/in/a.parquet",
+        "_error_class": "ValueError",
+        "error_message": SECRET,
+        **dict.fromkeys(names, "Jane Doe"),
+    }
 
 
 def test_a_quarantine_that_cannot_be_read(tmp_path, publish, capsys):

@@ -105,7 +105,8 @@ def plan_job(  # noqa: PLR0913 - what decides on the columns of files
     codec, version = str(spark.conf.get(_CODEC)), spark.version
     fields = [*kept, st.StructField(output.name, frame.model.result_type), *behind]
     in_files = st.StructType([field for field in fields if field.name not in partition_by])
-    by = st.StructType([frame.schema[name] for name in partition_by])
+    named = {field.name: field for field in fields}
+    by = st.StructType([named[name] for name in partition_by])
     parts = PartOptions(schema, nullable(in_files).json(), version, codec, tuple(partition_by))
     aside = _aside(df.schema, zone, version, codec, parts.partition_by) if quarantine else None
     return Job(frame, quarantine, parts, aside, st.StructType([*in_files.fields, *by.fields]))

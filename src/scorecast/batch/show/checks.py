@@ -39,6 +39,15 @@ def verdict_of(checks: Sequence[Check]) -> tuple[Status, str]:
     return "ok", "All rows are accounted for, and nothing stands out."
 
 
+def is_pinned(run: Run) -> bool:
+    """Tell whether a run takes only the model that somebody has vouched for.
+
+    That is so by a digest or a key among its options, or by what the model was trusted by.
+    """
+    given = (run.options.get(name) for name in ("model_digest", "model_signature_key"))
+    return run.model.get("trust") == "pinned" or any(given)
+
+
 def _listed(titles: Sequence[str]) -> str:
     texts = [
         title if title[:2].isupper() or title[:3] == "NaN" else title.lower() for title in titles
@@ -148,8 +157,9 @@ def _input(manifest: Manifest) -> Check:
 
 def _model(run: Run) -> Check:
     digest = short_digest(run.model["digest"])
-    if run.options.get("model_digest"):
-        return Check("ok", "Model", f"pinned to {digest}")
+    if is_pinned(run):
+        by = "pinned to" if run.options.get("model_digest") else "pinned by its signature; it was"
+        return Check("ok", "Model", f"{by} {digest}")
     return Check("info", "Model", f"not pinned; it was {digest}")
 
 

@@ -19,7 +19,9 @@ _EXAMPLES = 10
 _COLUMNS = 20
 _LONGEST = 200
 _RAISED = re.compile(r"The model raised (\w+) on ")
-_ABOUT = ("file", "error_class", "error_message", "model_digest")
+# File, class of the error, its message and digest of the model stand behind the columns of the
+# input. They are told by their place: a column of the input may have one of their names.
+_ABOUT = 4
 
 
 def read_quarantine(
@@ -46,11 +48,12 @@ def read_quarantine(
         with filesystem.open_input_file(path) as source:
             parquet = pq.ParquetFile(source)
             left = _MOST_ROWS - looked_at
-            for batch in parquet.iter_batches(columns=list(_ABOUT[:3])):
+            where, kind, message, _ = parquet.schema_arrow.names[-_ABOUT:]
+            for batch in parquet.iter_batches(columns=[where, kind, message]):
                 part = batch.slice(0, left)
-                kinds = part.column("error_class").to_pylist()
-                classes.update(map(_reason, kinds, part.column("error_message").to_pylist()))
-                sources.update(map(_text, part.column("file").to_pylist()))
+                kinds = part.column(kind).to_pylist()
+                classes.update(map(_reason, kinds, part.column(message).to_pylist()))
+                sources.update(map(_text, part.column(where).to_pylist()))
                 looked_at += part.num_rows
                 left -= part.num_rows
                 if not left:
@@ -73,8 +76,7 @@ def _ranked(counter: Counter[str]) -> tuple[tuple[str, int], ...]:
 
 def _examples(parquet: pq.ParquetFile, most: int) -> list[dict[str, str]]:
     names = parquet.schema_arrow.names
-    about = [name for name in _ABOUT[:3] if name in names]
-    asked = [*about, *[name for name in names if name not in _ABOUT][:_COLUMNS]]
+    asked = [*names[-_ABOUT:-1], *names[:-_ABOUT][:_COLUMNS]]
     batch = next(parquet.iter_batches(batch_size=most, columns=asked), None)
     rows = [] if batch is None else batch.to_pylist()
     return [{name: _text(row[name]) for name in asked} for row in rows]

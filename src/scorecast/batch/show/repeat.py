@@ -33,7 +33,8 @@ def repeat_command(run: Run) -> str:
         words.append(_option("master", master))
     options = {**run.options, "model_digest": run.model["digest"]}
     for name, value in ordered(options):
-        if value not in (None, False, default_of(name)):
+        # 0 equals False, and is an option that somebody may have given.
+        if value is not None and value is not False and value != default_of(name):
             words += _words(name, value)
     return " \\\n    ".join(words)
 

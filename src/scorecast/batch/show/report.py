@@ -50,7 +50,9 @@ def view_of(known: Known) -> View:
 def _numbers(manifest: Manifest) -> tuple[tuple[str, str], ...]:
     run = manifest.run
     total = run.seconds.get("total", 0.0)
-    speed = count(run.counters.rows_in / total) if total else ""
+    # The time is that of the last try alone.
+    rows = sum(unit["rows_in"] for unit in run.units if not unit["resumed"])
+    speed = count(rows / total) if rows and total else ""
     given = {
         "predictions": count(run.counters.rows_predicted),
         "rows per second": speed,

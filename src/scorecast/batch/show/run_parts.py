@@ -9,6 +9,7 @@ from typing import Any
 
 from scorecast.batch.file_names import shown
 from scorecast.batch.manifest import Manifest, Run
+from scorecast.batch.show.checks import is_pinned
 from scorecast.batch.show.repeat import (
     MOST_INPUTS,
     default_of,
@@ -67,7 +68,8 @@ def model(run: Run) -> Section:
         "asked for": said["uri"],
         "resolved to": said["resolved_uri"],
         "digest": said["digest"],
-        "pinned": "yes" if run.options.get("model_digest") else "no",
+        "trust": said.get("trust"),
+        "pinned": _yes(is_pinned(run)),
         "name": said.get("name"),
         "version": said.get("version"),
         "run id": said.get("run_id"),
@@ -226,6 +228,8 @@ def repeat(run: Run) -> Section:
     given = run.options.get("input", ())
     if not isinstance(given, str) and len(given) > MOST_INPUTS:
         notes.append(f"It names {MOST_INPUTS} of {len(given):,} inputs; the manifest has all.")
+    if "spark.master" not in run.spark_conf:
+        notes.append("It ran on Spark Connect: say where with --master sc://HOST:PORT.")
     if STARS in command:
         notes.append(f"Put in what stands as {STARS}: secrets are not kept.")
     return Section("repeat", "Run it again", (Command(command),), tuple(notes))
