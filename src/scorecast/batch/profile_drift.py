@@ -7,7 +7,8 @@ Scorecards", Wiley 2006)::
 
 of the shares of rows in each bin, with the usual reading: below 0.1 nothing has changed, from 0.25
 on much has. Shares below 0.0001 count as that, so that an empty bin has a logarithm. The bins of
-numbers are tenths of the baseline, those of categories its values and one for all others. NULL and
+numbers are tenths of the baseline, and a value that more than a tenth of its rows have is one of
+its own; those of categories are its values and one for all others. NULL and
 NaN together are a bin of their own, infinite numbers another one; so a column that goes missing
 drifts. Of dates, times and nested values only that bin is compared: times move on in every run.
 
@@ -17,6 +18,8 @@ Between two samples of the same rows, of n and m rows and B bins, PSI is about (
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -134,7 +137,7 @@ def _binned(old: Mapping[str, Any], new: ColumnProfile) -> tuple[list[float], li
     here = new.count - new.null - new.nan - new.inf
     if new.kind in ("number", "integer") and there and here:
         sketch = read_quantiles(old["sketch"])
-        edges = sorted(set(sketch.get_quantiles(_TENTHS, inclusive=True)))
+        edges = _edges(sketch)
         before, after = (side.get_pmf(edges, inclusive=True) for side in (sketch, new.quantiles))
         return [there * share for share in before], [here * share for share in after]
     if new.kind == "category":
@@ -145,3 +148,16 @@ def _binned(old: Mapping[str, Any], new: ColumnProfile) -> tuple[list[float], li
             [*mine, here - sum(mine)],
         )
     return [there], [here]
+
+
+def _edges(sketch: Any) -> list[float]:
+    """Give the upper limits of all bins but the last one."""
+    tenths = sketch.get_quantiles(_TENTHS, inclusive=True)
+    # Else what falls below the value of most rows would be in the bin of that value.
+    alone = [
+        tenth
+        for tenth, times in Counter(tenths).items()
+        if times > 1 or tenth == sketch.get_min_value()
+    ]
+    below = [edge for tenth in alone if math.isfinite(edge := math.nextafter(tenth, -math.inf))]
+    return sorted({*tenths, *below})

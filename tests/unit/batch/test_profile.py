@@ -76,6 +76,33 @@ def test_index_of_numbers_with_one_value_in_most_rows():
     assert drift(np.zeros(100), np.zeros(50))["columns"][0]["psi"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (np.r_[np.ones(9200), np.zeros(800)].astype(int), np.zeros(10_000, int)),
+        (np.full(1000, 5.0), np.zeros(1000)),
+        (np.full(1000, 5.0), np.full(1000, 4.999)),
+        (np.full(1000, -1.7976931348623157e308), np.zeros(1000)),
+        (np.r_[np.full(3000, 7.0), np.arange(7000) + 8.0], np.full(1000, 1.0)),
+    ],
+)
+def test_numbers_below_a_value_that_most_rows_have(before, after):
+    """What falls to the left of such a value is not that value."""
+    assert drift(before, after)["largest"]["psi"] > 1
+    assert drift(before, before)["largest"]["psi"] < 0.001
+
+
+def test_index_of_equal_and_of_shifted_samples_stays():
+    """A value that many rows have does not make equal samples differ."""
+    for rounded in (False, True):
+        before, same = RNG.normal(size=20_000), RNG.normal(size=20_000)
+        moved = RNG.normal(0.5, size=20_000)
+        if rounded:
+            before, same, moved = (np.maximum(np.round(v), -1) for v in (before, same, moved))
+        assert drift(before, same)["largest"]["psi"] < 0.01
+        assert drift(before, moved)["largest"]["psi"] == pytest.approx(0.25, abs=0.05)
+
+
 def test_index_of_categories():
     """A value of the baseline is a bin; new and rare ones are one together."""
     before = ["a"] * 600 + ["b"] * 395 + ["rare"] * 5
