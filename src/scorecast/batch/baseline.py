@@ -128,7 +128,7 @@ def _profiled(path: str, columns: Sequence[Column]) -> dict[str, Any]:
     profiler = Profiler(plan)
     for batch in data.to_batches(columns=[column.name for column in inputs]):
         profiler.add(batch, pa.nulls(batch.num_rows), None)
-    found = profiler.result() or {"rows": 0, "columns": []}
+    found = profiler.result()
     pairs = zip(inputs, found["columns"], strict=False)  # the last one is of no predictions
     return {
         "rows": found["rows"],
