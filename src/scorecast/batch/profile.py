@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorecast.batch.baseline import VERSION
+from scorecast.batch.baseline import VERSION, compare
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.profile_columns import describe
-from scorecast.batch.profile_drift import Baseline, drift_from, refuse_drift
+from scorecast.batch.profile_drift import Baseline, left_out_of, refuse_drift
 from scorecast.batch.profile_plan import profiled_columns, without_rows
 from scorecast.batch.units import UnitRecord
 from scorecast.errors import DriftError, WorkerEnvironmentError
@@ -61,6 +61,7 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
 
     Raises:
         DriftError: They are further from it than allowed, or nobody can tell.
+        InputDataError: The job names the baseline, and nothing in it can be compared.
         WorkerEnvironmentError: Drift is limited, and workers cannot take statistics.
     """
     if config.profile == "off":
@@ -91,7 +92,7 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     )
     if rows and not profiled and baseline is not None and config.max_drift is not None:
         raise DriftError(_UNKNOWN.format("no row is in the sample (--profile full takes all)"))
-    drift = None if baseline is None else drift_from(baseline, columns, counted)
+    drift = compare(config, baseline, columns, counted, _STAGED)
     refuse_drift(drift, config.max_drift, _STAGED)
     content = {
         "profile_version": VERSION,
@@ -102,9 +103,13 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
         "drift": drift,
     }
     data = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-    nothing = drift is None and config.max_drift is not None
-    alone = "; no baseline to compare with" if nothing else ""
-    return Profile(data, f"{profiled:,} of {rows:,} rows{alone}", drift)
+    note = f"{profiled:,} of {rows:,} rows"
+    if drift is None and config.max_drift is not None:
+        what = "no baseline" if baseline is None else "nothing in the baseline"
+        note += f"; {what} to compare with"
+    elif drift is not None and drift["left_out"]:
+        note += f"; not compared: {left_out_of(drift)}"
+    return Profile(data, note, drift)
 
 
 def _unlike(records: Sequence[UnitRecord]) -> str:

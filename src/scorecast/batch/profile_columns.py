@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from scorecast.worker.column_profile import ColumnProfile, encoded
-from scorecast.worker.sketches import finite
+from scorecast.worker.column_profile import ColumnProfile, encoded, read_quantiles
+from scorecast.worker.sketches import Frequent, finite
 
 _RANKS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _BINS = 20
@@ -71,6 +71,17 @@ def describe(column: Column, found: ColumnProfile) -> dict[str, Any]:
         "top": [{"value": value, "count": count} for value, count in _frequent(found, _SHOWN)],
         "sketch": _sketch(found),
     }
+
+
+def read_described(told: Mapping[str, Any]) -> tuple[Column, ColumnProfile]:
+    """Read a column of a published profile: of its values, what drift is told by alone."""
+    kind, sketch = told["kind"], told["sketch"]
+    has_categories = kind == "category"
+    return Column(told["name"], told["role"], told["type"]), ColumnProfile(
+        **{name: told[name] for name in ("kind", "count", "null", "nan", "inf")},
+        quantiles=None if sketch is None or has_categories else read_quantiles(sketch),
+        frequent=Frequent(categories_of(sketch) if has_categories else {}),
+    )
 
 
 def categories_of(text: str) -> dict[Any, int]:

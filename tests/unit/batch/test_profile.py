@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorecast.batch.profile_columns import Column, describe
-from scorecast.batch.profile_drift import Baseline, drift_from, psi, refuse_drift
+from scorecast.batch.profile_columns import Column, describe, read_described
+from scorecast.batch.profile_drift import Baseline, drift_from, left_out_of, psi, refuse_drift
 from scorecast.batch.profile_plan import sampling_bits
 from scorecast.errors import DriftError
 from scorecast.worker.column_profile import ColumnProfile, kind_of
@@ -138,6 +138,37 @@ def test_index_is_symmetric(shares):
     """Which of the two is the baseline decides on bins alone."""
     one, other = np.array(shares), np.array(shares[::-1])
     assert psi(one, other) == pytest.approx(psi(other, one))
+
+
+def test_integers_are_compared_with_other_numbers():
+    """A column that was of integers and has fractions now, or the other way round."""
+    whole, moved = RNG.integers(0, 100, 5000), RNG.integers(90, 200, 5000)
+    for before, after in ((whole, moved.astype(float)), (whole.astype(float), moved)):
+        assert drift(before, after)["largest"]["psi"] > 1
+        assert drift(before, before.astype(after.dtype))["largest"]["psi"] < 0.02
+
+
+def test_columns_that_were_not_compared_are_listed():
+    """With the reason, beside those that were."""
+    old = {"rows": 1, "columns": [described([1.0]), {**described([1.0]), "name": "kind"}]}
+    columns = [Column(name, "input", "any") for name in ("x", "kind", "new")]
+    found = [profiled([1.0]), profiled(["text"]), profiled([1.0])]
+    told = drift_from(Baseline("b", old), columns, found)
+    assert [column["name"] for column in told["columns"]] == ["x"]
+    assert left_out_of(told) == (
+        'input "kind" (number in the baseline, category now), input "new" (not in the baseline)'
+    )
+    assert left_out_of(drift([1.0], [1.0])) == ""
+
+
+@pytest.mark.parametrize("values", [["a", "a", "b", None], [True, True, False], [1, 2, 2], [0.5]])
+def test_a_published_column_is_as_far_from_a_baseline_as_when_it_was_published(values):
+    """Its description tells enough."""
+    baseline = Baseline("b", {"rows": 2, "columns": [described(values[:2])]})
+    column, found = read_described(described(values))
+    assert column == Column("x", "input", "double")
+    told = drift_from(baseline, [column], [found])
+    assert told == drift_from(baseline, [column], [profiled(values)])
 
 
 def test_columns_that_cannot_be_compared():

@@ -13,7 +13,7 @@ from scorecast.batch.profile import take_profile
 from scorecast.batch.profile_drift import Baseline
 from scorecast.batch.profile_plan import plan_profile
 from scorecast.batch.units import UnitRecord
-from scorecast.errors import DriftError, MissingExtraError, WorkerEnvironmentError
+from scorecast.errors import DriftError, InputDataError, MissingExtraError, WorkerEnvironmentError
 from scorecast.worker.input_plan import InputColumn, InputPlan
 from scorecast.worker.profile import ProfilePlan, Profiler
 
@@ -127,6 +127,28 @@ def test_units_that_can_be_merged():
     assert json.loads(found.data)["rows_profiled"] == sum(
         statistics(rows, 5)["rows"] for rows in (9000, 40)
     )
+
+
+@pytest.mark.parametrize("limit", [None, 9.0])
+def test_a_baseline_that_is_named_and_cannot_be_compared(limit):
+    """It is refused; one that nobody named is told of."""
+    records = [record(5, statistics(5, 0))]
+    other = {**json.loads(take_of(records).data)["columns"][0], "kind": "category"}
+    old = Baseline("old", {"rows": 5, "columns": [other]})
+    named = config(baseline="old", max_drift=limit)
+    with pytest.raises(InputDataError, match=r'with the baseline "old".*Nothing was published'):
+        take_profile(named, JOB, DATA, "run", records, old)
+    found = take_profile(config(max_drift=9.0), JOB, DATA, "run", records, old)
+    assert found.note == "5 of 5 rows; nothing in the baseline to compare with"
+
+
+def test_columns_that_were_not_compared_are_told():
+    """In the summary."""
+    records = [record(5, statistics(5, 0))]
+    old = Baseline("old", {"rows": 5, "columns": json.loads(take_of(records).data)["columns"][:2]})
+    found = take_profile(config(), JOB, DATA, "run", records, old)
+    left_out = 'prediction "p.b" (not in the baseline)'
+    assert found.note == f"5 of 5 rows; not compared: {left_out}"
 
 
 def test_columns_where_no_row_came():
