@@ -227,19 +227,27 @@ def test_bins_of_whole_numbers():
 
 
 def test_dates_and_times_are_iso():
-    """Values are texts, edges of bins seconds since 1970."""
+    """Values and edges of bins are texts."""
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(10)]
     told = described(days, ddl="date")
     assert (told["min"], told["max"], told["std"]) == ("2024-01-01", "2024-01-10", None)
     assert told["histogram"]["counts"] == [1] * 10
+    assert told["histogram"]["edges"] == [*(day.isoformat() for day in days), "2024-01-11"]
     noon = datetime(2024, 7, 1, 12, tzinfo=UTC)
     zoned = pa.array([noon], pa.timestamp("us", "Asia/Tokyo"))
     assert described(zoned, ddl="timestamp")["min"] == "2024-07-01T12:00:00+00:00"
     bare = described([noon.replace(tzinfo=None)], ddl="timestamp_ntz")
     assert (bare["min"], bare["mean"]) == ("2024-07-01T12:00:00", "2024-07-01T12:00:00")
-    assert bare["histogram"]["edges"][0] == noon.timestamp()
+    assert bare["histogram"]["edges"] == ["2024-07-01T12:00:00"] * 2
     far = pa.array([2**62], pa.timestamp("us", "UTC"))
     assert described(far, ddl="timestamp")["max"] is None
+    assert described(far, ddl="timestamp")["histogram"] is None
+    hours = [noon + timedelta(hours=i) for i in range(1000)]
+    edges = described(hours, ddl="timestamp")["histogram"]["edges"]
+    times = [datetime.fromisoformat(edge) for edge in edges]
+    assert (len(times), times) == (21, sorted(times))
+    assert noon <= times[0] < times[-1] <= hours[-1]
+    assert abs((times[1] - times[0]) * 20 - (times[-1] - times[0])) < timedelta(seconds=1)
 
 
 def test_rare_values_are_nowhere():
