@@ -155,7 +155,7 @@ class PredictionError(ScorecastError):
 
 
 class DriftError(PredictionError):
-    """Raised when inputs or predictions drifted more from a baseline than a job allows."""
+    """Raised when inputs or predictions drifted more than a job allows, or nobody can tell."""
 
 
 class JobTimeoutError(PredictionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
+from uuid import uuid4
 
 from scorecast.batch.manifest import Document, Manifest
 from scorecast.batch.output import Output
@@ -15,7 +16,7 @@ def stage_document(output: Output, run_id: str, name: str, data: bytes) -> tuple
 
     Args:
         output: The output.
-        run_id: The run; what an earlier try of it has staged is replaced.
+        run_id: The run; what an earlier try of it has staged is replaced, but on flat stores.
         name: Name in the output, with ``_`` before it, so that readers of predictions pass it over.
         data: Its content.
 
@@ -26,11 +27,15 @@ def stage_document(output: Output, run_id: str, name: str, data: bytes) -> tuple
         OSError: The store refuses.
     """
     store, layout = output.store, output.layout
-    place = layout.run(run_id, "data", name)
-    store.remove(place)
+    if layout.flat:
+        # Files stay where they were written, and two drivers of one job may both be alive: what one
+        # has published must stay as it is.
+        place = layout.run(run_id, "data", uuid4().hex, name)
+        path = place.removeprefix(f"{layout.output}/")
+    else:
+        place, path = layout.run(run_id, "data", name), name
+        store.remove(place)
     store.create(place, data)
-    # On flat stores files stay where they were written.
-    path = place.removeprefix(f"{layout.output}/") if layout.flat else name
     return Document(path, len(data), hashlib.sha256(data).hexdigest()), place
 
 

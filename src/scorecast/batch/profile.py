@@ -11,21 +11,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scorecast.batch.baseline import VERSION
+from scorecast.batch.baseline import VERSION, compare
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.profile_columns import describe
-from scorecast.batch.profile_drift import Baseline, drift_from, refuse_drift
+from scorecast.batch.profile_drift import Baseline, left_out_of, refuse_drift
 from scorecast.batch.profile_plan import profiled_columns, without_rows
 from scorecast.batch.units import UnitRecord
-from scorecast.errors import WorkerEnvironmentError
+from scorecast.errors import DriftError, WorkerEnvironmentError
 from scorecast.worker.column_profile import column_from_plain
 from scorecast.worker.profile import can_profile, merged
 
 _STAGED = (
     "Nothing was published. What was predicted is kept: the same job with a higher --max-drift, or "
     "another --baseline, goes on from there."
+)
+_UNKNOWN = (
+    "Nobody can tell whether columns drifted, which --max-drift limits: {}. Nothing was published. "
+    "Begin anew with --force, or go on without --max-drift."
 )
 _INSTALL = 'pip install "scorecast[report]"'
 
@@ -56,7 +60,8 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     """Merge the statistics of all units, and hold them against the baseline.
 
     Raises:
-        DriftError: They are further from it than allowed.
+        DriftError: They are further from it than allowed, or nobody can tell.
+        InputDataError: The job names the baseline, and nothing in it can be compared.
         WorkerEnvironmentError: Drift is limited, and workers cannot take statistics.
     """
     if config.profile == "off":
@@ -74,14 +79,20 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
             )
             raise WorkerEnvironmentError(message)
         return Profile(None, f"none was taken; for one, on all workers: {_INSTALL}")
+    if problem := _unlike(records):
+        if config.max_drift is not None:
+            raise DriftError(_UNKNOWN.format(problem))
+        return Profile(None, f"none: {problem}; a run with --force has one")
     columns = profiled_columns(job, inputs)
     profiled = found["rows"] if found else 0
     counted = (
         [column_from_plain(column) for column in found["columns"]]
-        if found
+        if found and profiled
         else without_rows(job, inputs)
     )
-    drift = None if baseline is None else drift_from(baseline, columns, counted)
+    if rows and not profiled and baseline is not None and config.max_drift is not None:
+        raise DriftError(_UNKNOWN.format("no row is in the sample (--profile full takes all)"))
+    drift = compare(config, baseline, columns, counted, _STAGED)
     refuse_drift(drift, config.max_drift, _STAGED)
     content = {
         "profile_version": VERSION,
@@ -92,6 +103,24 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
         "drift": drift,
     }
     data = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
-    nothing = drift is None and config.max_drift is not None
-    alone = "; no baseline to compare with" if nothing else ""
-    return Profile(data, f"{profiled:,} of {rows:,} rows{alone}", drift)
+    note = f"{profiled:,} of {rows:,} rows"
+    if drift is None and config.max_drift is not None:
+        what = "no baseline" if baseline is None else "nothing in the baseline"
+        note += f"; {what} to compare with"
+    elif drift is not None and drift["left_out"]:
+        note += f"; not compared: {left_out_of(drift)}"
+    return Profile(data, note, drift)
+
+
+def _unlike(records: Sequence[UnitRecord]) -> str:
+    """Say why the statistics of units cannot be merged; empty where they can."""
+    read = [record for record in records if record.rows_in]
+    without = sum(record.profile is None for record in read)
+    if without:
+        return (
+            f"{without} of {len(read)} units have no statistics, which an earlier try or workers "
+            "without the package datasketches made"
+        )
+    if len({record.profile["bits"] for record in read if record.profile is not None}) > 1:
+        return "units hold samples of different rates, from tries with different --profile"
+    return ""

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from scorecast.worker.column_profile import ColumnProfile, encoded
-from scorecast.worker.sketches import finite
+from scorecast.worker.column_profile import ColumnProfile, encoded, read_quantiles
+from scorecast.worker.sketches import Frequent, finite
 
 _RANKS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 _BINS = 20
@@ -26,8 +26,6 @@ _IN_SKETCH = 100  # there can be no more values of 1 % each
 _LEAST_SHARE = 0.01
 _LEAST_ROWS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROS = 1_000_000
-_SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,22 @@ def describe(column: Column, found: ColumnProfile) -> dict[str, Any]:
         "mean": mean if mean is None or numeric else as_value(mean),
         "std": found.moments.std if numeric else None,
         "quantiles": _quantiles(sketch, as_value) if has_numbers else {},
-        "histogram": _histogram(found) if has_numbers else None,
+        "histogram": _histogram(found, as_value) if has_numbers else None,
         "distinct": None if found.kind == "other" else found.distinct.estimate,
         "top": [{"value": value, "count": count} for value, count in _frequent(found, _SHOWN)],
         "sketch": _sketch(found),
     }
+
+
+def read_described(told: Mapping[str, Any]) -> tuple[Column, ColumnProfile]:
+    """Read a column of a published profile: of its values, what drift is told by alone."""
+    kind, sketch = told["kind"], told["sketch"]
+    has_categories = kind == "category"
+    return Column(told["name"], told["role"], told["type"]), ColumnProfile(
+        **{name: told[name] for name in ("kind", "count", "null", "nan", "inf")},
+        quantiles=None if sketch is None or has_categories else read_quantiles(sketch),
+        frequent=Frequent(categories_of(sketch) if has_categories else {}),
+    )
 
 
 def categories_of(text: str) -> dict[Any, int]:
@@ -96,7 +105,7 @@ def _quantiles(sketch: Any, as_value: Callable[[Any], Any]) -> dict[str, Any]:
     return {str(rank): as_value(float(q)) for rank, q in zip(_RANKS, found, strict=True)}
 
 
-def _histogram(found: ColumnProfile) -> dict[str, list[float]] | None:
+def _histogram(found: ColumnProfile, as_value: Callable[[Any], Any]) -> dict[str, Any] | None:
     """Give bins of equal width from the 1 % to the 99 % quantile; the outer ones hold the rest."""
     sketch, whole = found.quantiles, found.kind in ("integer", "date")
     low, high = (float(q) for q in sketch.get_quantiles([_RANKS[0], _RANKS[-1]], inclusive=True))
@@ -113,11 +122,13 @@ def _histogram(found: ColumnProfile) -> dict[str, list[float]] | None:
     inner = np.unique(edges[1:-1])
     ranks = sketch.get_cdf(inner.tolist(), inclusive=True) if len(inner) else [1.0]
     below = np.rint(np.asarray(ranks) * found.moments.n).astype(int)
-    scale = {"date": _SECONDS_A_DAY, "time": 1 / _MICROS}.get(found.kind, 1)
-    return {
-        "edges": (edges * scale).tolist(),
-        "counts": np.diff(below, prepend=0).tolist(),
-    }
+    told = edges.tolist()
+    if found.kind in ("date", "time"):
+        # A day begins where the half before it is.
+        told = [as_value(edge + 0.5 if whole else edge) for edge in told]
+        if None in told:
+            return None
+    return {"edges": told, "counts": np.diff(below, prepend=0).tolist()}
 
 
 def _of_date(_type: str) -> Callable[[Any], Any]:

@@ -7,7 +7,8 @@ Scorecards", Wiley 2006)::
 
 of the shares of rows in each bin, with the usual reading: below 0.1 nothing has changed, from 0.25
 on much has. Shares below 0.0001 count as that, so that an empty bin has a logarithm. The bins of
-numbers are tenths of the baseline, those of categories its values and one for all others. NULL and
+numbers are tenths of the baseline, and a value that more than a tenth of its rows have is one of
+its own; those of categories are its values and one for all others. NULL and
 NaN together are a bin of their own, infinite numbers another one; so a column that goes missing
 drifts. Of dates, times and nested values only that bin is compared: times move on in every run.
 
@@ -17,6 +18,8 @@ Between two samples of the same rows, of n and m rows and B bins, PSI is about (
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +34,7 @@ MODERATE, LARGE = 0.1, 0.25
 _LEAST_SHARE = 1e-4
 _TENTHS = [i / 10 for i in range(1, 10)]
 _NAMED = 10
+_NUMERIC = {"number", "integer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +61,21 @@ def drift_from(
 ) -> dict[str, Any] | None:
     """Compare a run with a baseline; see ``_PROFILE.json``.
 
-    Columns that one of the two does not have, or has as another kind, are left out.
+    Columns that the baseline does not have, or has as another kind, are not compared but listed;
+    integers and other numbers are one kind here.
 
     Returns:
         None where there are no columns or no rows to compare.
     """
     before = {(column["role"], column["name"]): column for column in baseline.profile["columns"]}
-    compared = [
-        _drift_of(column, old, new)
-        for column, new in zip(columns, found, strict=True)
-        if (old := before.get((column.role, column.name))) is not None
-        and old["kind"] == new.kind
-        and old["count"]
-        and new.count
-    ]
+    compared, left_out = [], []
+    for column, new in zip(columns, found, strict=True):
+        old = before.get((column.role, column.name))
+        if old is None or (why := _apart(old, new)):
+            reason = "not in the baseline" if old is None else why
+            left_out.append({"name": column.name, "role": column.role, "why": reason})
+        else:
+            compared.append(_drift_of(column, old, new))
     if not compared:
         return None
     largest = max(compared, key=lambda column: column["psi"])
@@ -79,7 +84,17 @@ def drift_from(
         "rows": baseline.profile["rows"],
         "columns": compared,
         "largest": {name: largest[name] for name in ("name", "role", "psi")},
+        "left_out": left_out,
     }
+
+
+def left_out_of(drift: Mapping[str, Any]) -> str:
+    """Name the columns that were not compared, and why; empty where all were."""
+    given = drift["left_out"]
+    named = ", ".join(
+        f'{column["role"]} "{column["name"]}" ({column["why"]})' for column in given[:_NAMED]
+    )
+    return f"{named} and {len(given) - _NAMED} more" if len(given) > _NAMED else named
 
 
 def refuse_drift(drift: Mapping[str, Any] | None, limit: float | None, then: str) -> None:
@@ -112,6 +127,13 @@ def refuse_drift(drift: Mapping[str, Any] | None, limit: float | None, then: str
     raise DriftError(message)
 
 
+def _apart(old: Mapping[str, Any], new: ColumnProfile) -> str:
+    """Say why two columns cannot be compared; empty where they can."""
+    if old["kind"] != new.kind and not {old["kind"], new.kind} <= _NUMERIC:
+        return f"{old['kind']} in the baseline, {new.kind} now"
+    return "" if old["count"] and new.count else "without rows"
+
+
 def _drift_of(column: Column, old: Mapping[str, Any], new: ColumnProfile) -> dict[str, Any]:
     before, after = _binned(old, new)
     missing = (old["null"] + old["nan"], new.null + new.nan)
@@ -132,9 +154,9 @@ def _binned(old: Mapping[str, Any], new: ColumnProfile) -> tuple[list[float], li
     """Count the values of both in the bins of the old one, but for infinite and missing ones."""
     there = old["count"] - old["null"] - old["nan"] - old["inf"]
     here = new.count - new.null - new.nan - new.inf
-    if new.kind in ("number", "integer") and there and here:
+    if new.kind in _NUMERIC and there and here:
         sketch = read_quantiles(old["sketch"])
-        edges = sorted(set(sketch.get_quantiles(_TENTHS, inclusive=True)))
+        edges = _edges(sketch)
         before, after = (side.get_pmf(edges, inclusive=True) for side in (sketch, new.quantiles))
         return [there * share for share in before], [here * share for share in after]
     if new.kind == "category":
@@ -145,3 +167,16 @@ def _binned(old: Mapping[str, Any], new: ColumnProfile) -> tuple[list[float], li
             [*mine, here - sum(mine)],
         )
     return [there], [here]
+
+
+def _edges(sketch: Any) -> list[float]:
+    """Give the upper limits of all bins but the last one."""
+    tenths = sketch.get_quantiles(_TENTHS, inclusive=True)
+    # Else what falls below the value of most rows would be in the bin of that value.
+    alone = [
+        tenth
+        for tenth, times in Counter(tenths).items()
+        if times > 1 or tenth == sketch.get_min_value()
+    ]
+    below = [edge for tenth in alone if math.isfinite(edge := math.nextafter(tenth, -math.inf))]
+    return sorted({*tenths, *below})

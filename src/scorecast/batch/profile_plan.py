@@ -39,7 +39,9 @@ def plan_profile(config: BatchPredictConfig, job: Job, inputs: Inputs) -> Profil
     rows = inputs.total_rows
     if rows is None:
         rows = sum(file.size for file in inputs.held) // _BYTES_A_ROW
-    bits = 0 if config.profile == "full" else sampling_bits(rows)
+    # Nobody knows how few rows a condition leaves.
+    whole = config.profile == "full" or config.where is not None
+    bits = 0 if whole else sampling_bits(rows)
     return ProfilePlan(tuple(_sources(job)), bits)
 
 

@@ -112,12 +112,11 @@ class Profiler:
         if self._waiting >= _ROWS_AT_ONCE or self._bytes >= _BYTES_AT_ONCE:
             self._count()
 
-    def result(self) -> dict[str, Any] | None:
-        """Give the profile as values that JSON can hold; None for a task without rows."""
+    def result(self) -> dict[str, Any]:
+        """Give the profile as values that JSON can hold; without columns where it is of no row."""
         self._count()
-        if not self._rows:
-            return None
-        return {"rows": self._rows, "columns": [column.to_plain() for column in self.columns]}
+        columns = [column.to_plain() for column in self.columns]
+        return {"rows": self._rows, "bits": self.plan.bits, "columns": columns}
 
     def _taken(self, batch: pa.RecordBatch) -> np.ndarray[Any, Any] | None:
         plan, rows = self.plan, batch.num_rows
@@ -167,23 +166,30 @@ def can_profile() -> bool:
 
 
 def merged(profiles: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | None:
-    """Merge profiles of the same columns, such as those of the tasks of a unit.
+    """Merge profiles of the same columns and ``bits``, such as those of the tasks of a unit.
 
     Args:
-        profiles: What `Profiler.result` gave, or this function.
+        profiles: What `Profiler.result` gave, or this function; None where none could be taken.
+
+    Returns:
+        None where none was taken of anything.
     """
-    rows, columns = 0, list[ColumnProfile]()
-    for profile in profiles:
-        if profile is None:
-            continue
-        rows += profile["rows"]
+    found = [profile for profile in profiles if profile is not None]
+    if not found:
+        return None
+    columns = list[ColumnProfile]()
+    for profile in found:
         more = [column_from_plain(column) for column in profile["columns"]]
-        if columns:
+        if not columns:
+            columns = more
+        elif more:
             for column, other in zip(columns, more, strict=True):
                 column.merge(other)
-        else:
-            columns = more
-    return {"rows": rows, "columns": [column.to_plain() for column in columns]} if rows else None
+    return {
+        "rows": sum(profile["rows"] for profile in found),
+        "bits": found[0]["bits"],
+        "columns": [column.to_plain() for column in columns],
+    }
 
 
 def _plain(values: pa.Array) -> pa.Array:

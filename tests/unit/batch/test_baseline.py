@@ -12,7 +12,7 @@ from scorecast.batch.baseline import find_baseline, refuse_drift_of
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.manifest import Document
 from scorecast.batch.output import open_output
-from scorecast.batch.profile_columns import Column
+from scorecast.batch.profile_columns import Column, describe
 from scorecast.batch.profile_drift import drift_from
 from scorecast.batch.publish import Published
 from scorecast.errors import DriftError, InputDataError
@@ -23,7 +23,22 @@ DRIFT = {
     "baseline": "older",
     "columns": [{"name": "x", "role": "input", "psi": 0.5, "null_rate_change": 0.0}],
 }
-CONTENT = {"profile_version": 1, "rows": 3, "columns": [], "drift": DRIFT}
+
+
+def described(*numbers, name="x", role="input"):
+    """Give a column of numbers as a profile has it."""
+    found = ColumnProfile.of("number")
+    found.add(pa.array(numbers, pa.float64()))
+    return describe(Column(name, role, "double"), found)
+
+
+CONTENT = {
+    "profile_version": 1,
+    "rows": 3,
+    "rows_profiled": 3,
+    "columns": [described(1.0, 2.0, 3.0)],
+    "drift": DRIFT,
+}
 
 
 @pytest.fixture
@@ -88,6 +103,8 @@ def test_what_is_no_baseline(tmp_path, output):
     """The message says why, and what is one."""
     (tmp_path / "text.json").write_text('{"a": 1}')
     (tmp_path / "text").write_text("no parquet")
+    other = {**CONTENT, "columns": [described(1.0, role="prediction")]}
+    (tmp_path / "other.json").write_text(json.dumps(other))
     pq.write_table(pa.table({"y": [1]}), tmp_path / "y.parquet")
     for path, words in {
         "nowhere": "nowhere",
@@ -95,6 +112,7 @@ def test_what_is_no_baseline(tmp_path, output):
         "text.json": "no profile of version 1",
         "text": "text",
         "y.parquet": "none of its columns is an input",
+        "other.json": "none of its columns is an input",
     }.items():
         with pytest.raises(InputDataError, match=f"{words}.*Nothing was predicted"):
             find_baseline(config(baseline=tmp_path / path), output[0], None, COLUMNS)
@@ -108,3 +126,33 @@ def test_output_that_was_published_with_more_drift_than_allowed_now(output):
     with pytest.raises(DriftError, match=r'"older".*"x".*was left as it is'):
         refuse_drift_of(config(max_drift=0.4), place, said)
     refuse_drift_of(config(max_drift=0.4), place, manifest("run"))
+
+
+@pytest.mark.parametrize("drift", [None, DRIFT])
+def test_output_that_was_published_without_this_baseline(output, tmp_path, drift):
+    """What was published is compared with it, whatever the first run was compared with."""
+    place, said = output
+    (tmp_path / "out/_PROFILE.json").write_text(json.dumps({**CONTENT, "drift": drift}))
+    for name, numbers in (("same", (1.0, 2.0, 3.0)), ("far", (8.0, 9.0, 9.5))):
+        content = {**CONTENT, "columns": [described(*numbers)]}
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    refuse_drift_of(config(max_drift=0.01, baseline=tmp_path / "same.json"), place, said)
+    with pytest.raises(DriftError, match=r'far\.json.*"x".*left as it is'):
+        refuse_drift_of(config(max_drift=0.01, baseline=tmp_path / "far.json"), place, said)
+    with pytest.raises(InputDataError, match="nowhere"):
+        refuse_drift_of(config(max_drift=0.01, baseline=tmp_path / "nowhere"), place, said)
+
+
+def test_output_without_statistics_is_not_within_a_limit(output, tmp_path):
+    """Neither without a profile nor with one of no rows."""
+    place, said = output
+    (tmp_path / "same.json").write_text(json.dumps(CONTENT))
+    given = config(max_drift=9.0, baseline=tmp_path / "same.json")
+    with pytest.raises(DriftError, match="--force"):
+        refuse_drift_of(given, place, manifest("run"))
+    empty = {**CONTENT, "rows_profiled": 0, "columns": [described()], "drift": None}
+    (tmp_path / "out/_PROFILE.json").write_text(json.dumps(empty))
+    with pytest.raises(DriftError, match="--force"):
+        refuse_drift_of(given, place, said)
+    (tmp_path / "out/_PROFILE.json").write_text(json.dumps({**empty, "rows": 0}))
+    refuse_drift_of(given, place, said)

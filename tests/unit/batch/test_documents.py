@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
-from publishing import manifest
+from publishing import MemoryStore, manifest
 
 from scorecast.batch.documents import stage_document
-from scorecast.batch.layout import REPORT
-from scorecast.batch.output import open_output
+from scorecast.batch.layout import REPORT, Layout
+from scorecast.batch.output import Output, open_output
 from scorecast.batch.publish import publish_directory, published
 from scorecast.batch.verify import verify
 
@@ -78,3 +78,14 @@ def test_the_version_that_is_kept_has_it(out):
     """Links for readers of a version that is replaced later hold its report, too."""
     kept = out.parent / ".out.scorecast/runs/one/version" / REPORT
     assert kept.read_bytes() == b"<p>one</p>"
+
+
+def test_two_drivers_of_one_job_on_a_flat_store():
+    """What one has published is not what the other one writes: nobody locks there."""
+    output = Output("s3://bucket/out", MemoryStore(), Layout("out", flat=True))
+    staged = [stage_document(output, "run", REPORT, data) for data in (b"one", b"other")]
+    assert staged[0][0].path != staged[1][0].path
+    for (document, place), data in zip(staged, (b"one", b"other"), strict=True):
+        assert output.store.read(place) == output.store.read(f"out/{document.path}") == data
+        assert document.sha256 == hashlib.sha256(data).hexdigest()
+        assert place.startswith(f"{output.layout.run('run', 'data')}/")

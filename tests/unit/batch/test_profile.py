@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scorecast.batch.profile_columns import Column, describe
-from scorecast.batch.profile_drift import Baseline, drift_from, psi, refuse_drift
+from scorecast.batch.profile_columns import Column, describe, read_described
+from scorecast.batch.profile_drift import Baseline, drift_from, left_out_of, psi, refuse_drift
 from scorecast.batch.profile_plan import sampling_bits
 from scorecast.errors import DriftError
 from scorecast.worker.column_profile import ColumnProfile, kind_of
@@ -76,6 +76,33 @@ def test_index_of_numbers_with_one_value_in_most_rows():
     assert drift(np.zeros(100), np.zeros(50))["columns"][0]["psi"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (np.r_[np.ones(9200), np.zeros(800)].astype(int), np.zeros(10_000, int)),
+        (np.full(1000, 5.0), np.zeros(1000)),
+        (np.full(1000, 5.0), np.full(1000, 4.999)),
+        (np.full(1000, -1.7976931348623157e308), np.zeros(1000)),
+        (np.r_[np.full(3000, 7.0), np.arange(7000) + 8.0], np.full(1000, 1.0)),
+    ],
+)
+def test_numbers_below_a_value_that_most_rows_have(before, after):
+    """What falls to the left of such a value is not that value."""
+    assert drift(before, after)["largest"]["psi"] > 1
+    assert drift(before, before)["largest"]["psi"] < 0.001
+
+
+def test_index_of_equal_and_of_shifted_samples_stays():
+    """A value that many rows have does not make equal samples differ."""
+    for rounded in (False, True):
+        before, same = RNG.normal(size=20_000), RNG.normal(size=20_000)
+        moved = RNG.normal(0.5, size=20_000)
+        if rounded:
+            before, same, moved = (np.maximum(np.round(v), -1) for v in (before, same, moved))
+        assert drift(before, same)["largest"]["psi"] < 0.01
+        assert drift(before, moved)["largest"]["psi"] == pytest.approx(0.25, abs=0.05)
+
+
 def test_index_of_categories():
     """A value of the baseline is a bin; new and rare ones are one together."""
     before = ["a"] * 600 + ["b"] * 395 + ["rare"] * 5
@@ -111,6 +138,37 @@ def test_index_is_symmetric(shares):
     """Which of the two is the baseline decides on bins alone."""
     one, other = np.array(shares), np.array(shares[::-1])
     assert psi(one, other) == pytest.approx(psi(other, one))
+
+
+def test_integers_are_compared_with_other_numbers():
+    """A column that was of integers and has fractions now, or the other way round."""
+    whole, moved = RNG.integers(0, 100, 5000), RNG.integers(90, 200, 5000)
+    for before, after in ((whole, moved.astype(float)), (whole.astype(float), moved)):
+        assert drift(before, after)["largest"]["psi"] > 1
+        assert drift(before, before.astype(after.dtype))["largest"]["psi"] < 0.02
+
+
+def test_columns_that_were_not_compared_are_listed():
+    """With the reason, beside those that were."""
+    old = {"rows": 1, "columns": [described([1.0]), {**described([1.0]), "name": "kind"}]}
+    columns = [Column(name, "input", "any") for name in ("x", "kind", "new")]
+    found = [profiled([1.0]), profiled(["text"]), profiled([1.0])]
+    told = drift_from(Baseline("b", old), columns, found)
+    assert [column["name"] for column in told["columns"]] == ["x"]
+    assert left_out_of(told) == (
+        'input "kind" (number in the baseline, category now), input "new" (not in the baseline)'
+    )
+    assert left_out_of(drift([1.0], [1.0])) == ""
+
+
+@pytest.mark.parametrize("values", [["a", "a", "b", None], [True, True, False], [1, 2, 2], [0.5]])
+def test_a_published_column_is_as_far_from_a_baseline_as_when_it_was_published(values):
+    """Its description tells enough."""
+    baseline = Baseline("b", {"rows": 2, "columns": [described(values[:2])]})
+    column, found = read_described(described(values))
+    assert column == Column("x", "input", "double")
+    told = drift_from(baseline, [column], [found])
+    assert told == drift_from(baseline, [column], [profiled(values)])
 
 
 def test_columns_that_cannot_be_compared():
@@ -169,19 +227,27 @@ def test_bins_of_whole_numbers():
 
 
 def test_dates_and_times_are_iso():
-    """Values are texts, edges of bins seconds since 1970."""
+    """Values and edges of bins are texts."""
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(10)]
     told = described(days, ddl="date")
     assert (told["min"], told["max"], told["std"]) == ("2024-01-01", "2024-01-10", None)
     assert told["histogram"]["counts"] == [1] * 10
+    assert told["histogram"]["edges"] == [*(day.isoformat() for day in days), "2024-01-11"]
     noon = datetime(2024, 7, 1, 12, tzinfo=UTC)
     zoned = pa.array([noon], pa.timestamp("us", "Asia/Tokyo"))
     assert described(zoned, ddl="timestamp")["min"] == "2024-07-01T12:00:00+00:00"
     bare = described([noon.replace(tzinfo=None)], ddl="timestamp_ntz")
     assert (bare["min"], bare["mean"]) == ("2024-07-01T12:00:00", "2024-07-01T12:00:00")
-    assert bare["histogram"]["edges"][0] == noon.timestamp()
+    assert bare["histogram"]["edges"] == ["2024-07-01T12:00:00"] * 2
     far = pa.array([2**62], pa.timestamp("us", "UTC"))
     assert described(far, ddl="timestamp")["max"] is None
+    assert described(far, ddl="timestamp")["histogram"] is None
+    hours = [noon + timedelta(hours=i) for i in range(1000)]
+    edges = described(hours, ddl="timestamp")["histogram"]["edges"]
+    times = [datetime.fromisoformat(edge) for edge in edges]
+    assert (len(times), times) == (21, sorted(times))
+    assert noon <= times[0] < times[-1] <= hours[-1]
+    assert abs((times[1] - times[0]) * 20 - (times[-1] - times[0])) < timedelta(seconds=1)
 
 
 def test_rare_values_are_nowhere():

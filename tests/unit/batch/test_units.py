@@ -143,7 +143,7 @@ def test_a_record_brings_the_statistics_of_its_tasks(place):
     for name, numbers in (("a", [1.0, 2.0]), ("b", [3.0, None])):
         column = ColumnProfile.of("number")
         column.add(pa.array(numbers))
-        profile = {"rows": 2, "columns": [column.to_plain()]}
+        profile = {"rows": 2, "bits": 0, "columns": [column.to_plain()]}
         tasks.append(replace(place.task(2, name=name), profile=profile))
     tasks.append(place.task(1, name="c"))
     (record,) = run_units(place.done(*tasks), UNITS[:1], [])

@@ -114,10 +114,12 @@ def test_dictionaries_are_their_values():
 
 
 def test_nothing_came():
-    """A task without rows has no profile, and merges with others."""
-    plan = ProfilePlan((0,), 0, 1)
-    assert profile([], plan) is None
-    assert profile([batch(0, 0)], plan) is None
-    some = profile([batch(0, 3)], plan)
-    assert merged([None, some, None]) == merged([some])
+    """A task whose sample is empty is not one that could take none, and merges with others."""
+    plan = ProfilePlan((0,), 10, 1)
+    for none in (profile([], plan), profile([batch(0, 0)], plan), profile([batch(1, 3)], plan)):
+        assert none == merged([none]) == {"rows": 0, "bits": 10, "columns": []}
+    some = profile([batch(0, 3000)], plan)
+    assert (some["rows"], some["bits"]) == (3, 10)
+    for profiles in ([None, some, None], [none, some], [some, none]):
+        assert merged(profiles) == merged([some])
     assert merged([None]) is None
