@@ -29,6 +29,10 @@ _CLOUDS = (
     "core.cloudapi.de",
 )
 
+# How long a server of Google that is down is tried, for which Arrow has 15 minutes.
+_GS_PATIENCE = "retry_limit_seconds"
+_GS_SECONDS = 30
+
 # All that may stand in a URI; Hadoop takes other characters, such as spaces, as they are.
 _LEGAL = ":/?#[]@!$&'()*+,;=%~"
 
@@ -50,6 +54,8 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
     place = azure_place(rest, os.environ) if name in AZURE else None
     if place is not None:
         return _azure(place), f"{place.container}/{unquote(place.path)}".rstrip("/")
+    if name == "gs" and _GS_PATIENCE not in rest.partition("?")[2]:
+        rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
     filesystem, path = fs.FileSystem.from_uri(
         f"{_SCHEMES.get(name, name)}:{quote(rest, safe=_LEGAL)}"
     )

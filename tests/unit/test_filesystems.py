@@ -1,5 +1,7 @@
 """How Azure is reached: what the environment says counts for its own account only."""
 
+from datetime import timedelta
+
 import pytest
 
 from scorecast.filesystems import azure_place, filesystem_at
@@ -118,3 +120,19 @@ def test_an_account_has_to_be_named(monkeypatch):
         monkeypatch.delenv(f"AZURE_STORAGE_{name}", raising=False)
     with pytest.raises(ValueError, match="AZURE_STORAGE_ACCOUNT"):
         filesystem_at("abfs", "//box/a")
+
+
+@pytest.mark.parametrize(
+    ("rest", "seconds"),
+    [
+        ("//anonymous@bucket/a b", 30),
+        ("//anonymous@bucket/a b?scheme=http", 30),
+        ("//anonymous@bucket/a b?retry_limit_seconds=7", 7),
+    ],
+)
+def test_a_server_of_google_that_is_down_is_given_up_soon(rest, seconds):
+    """Arrow alone tries for 15 minutes."""
+    filesystem, path = filesystem_at("gs", rest)
+    assert path == "bucket/a b"
+    # How pyarrow hands a file system to another process is where it shows its options.
+    assert filesystem.__reduce__()[1][0]["retry_time_limit"] == timedelta(seconds=seconds)
