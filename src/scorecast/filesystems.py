@@ -21,6 +21,18 @@ _AZURE_VARIABLES = {
 AZURE = ("abfs", "abfss")
 _SCHEMES = {"s3a": "s3", "s3n": "s3"}
 
+# What the names of the hosts of Azure end with: of the public cloud, and of those of countries.
+_CLOUDS = (
+    "core.windows.net",
+    "core.chinacloudapi.cn",
+    "core.usgovcloudapi.net",
+    "core.cloudapi.de",
+)
+
+# How long a server of Google that is down is tried, for which Arrow has 15 minutes.
+_GS_PATIENCE = "retry_limit_seconds"
+_GS_SECONDS = 30
+
 # All that may stand in a URI; Hadoop takes other characters, such as spaces, as they are.
 _LEGAL = ":/?#[]@!$&'()*+,;=%~"
 
@@ -42,6 +54,8 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
     place = azure_place(rest, os.environ) if name in AZURE else None
     if place is not None:
         return _azure(place), f"{place.container}/{unquote(place.path)}".rstrip("/")
+    if name == "gs" and _GS_PATIENCE not in rest.partition("?")[2]:
+        rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
     filesystem, path = fs.FileSystem.from_uri(
         f"{_SCHEMES.get(name, name)}:{quote(rest, safe=_LEGAL)}"
     )
@@ -81,8 +95,9 @@ def azure_place(rest: str, environ: Mapping[str, str]) -> AzurePlace | None:
             ``AZURE_STORAGE_KEY``, ``AZURE_STORAGE_SAS_TOKEN`` and ``AZURE_STORAGE_ENDPOINT``.
 
     Returns:
-        None where they say nothing of the account of the URI; Arrow then finds credentials itself
-        (a login, a managed identity).
+        None where they say nothing of the account of the URI, or where its host is none of Azure:
+        a URI may come from others, and the key is sent to where it leads. Arrow then finds
+        credentials itself (a login, a managed identity).
 
     Raises:
         ValueError: No account is named.
@@ -94,22 +109,25 @@ def azure_place(rest: str, environ: Mapping[str, str]) -> AzurePlace | None:
     authority, _, path = rest.removeprefix("//").partition("/")
     container, _, host = authority.rpartition("@") if "@" in authority else (authority, "", "")
     account, _, domain = host.partition(".")
-    if ":" in container or (account and told["AccountName"] not in {"", account}):
+    named, endpoint = told["AccountName"], told["BlobEndpoint"]
+    # A server that the environment names gets what the environment holds, and no other one.
+    server = urlsplit(endpoint).netloc
+    if ":" in container or (account and account != named and (named or not server)):
         return None  # what the environment holds is of another account
-    if not (account or told["AccountName"]):
+    own = told.get("EndpointSuffix") or _CLOUDS[0]
+    suffix = domain.partition(".")[2].lower() or own
+    if not server and suffix not in {own, *_CLOUDS}:
+        return None
+    if not (account or named):
         message = (
             "no storage account is named. Write "
             "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH, or set AZURE_STORAGE_ACCOUNT"
         )
         raise ValueError(message)
     key, sas = told["AccountKey"], told["SharedAccessSignature"].removeprefix("?")
-    endpoint = told["BlobEndpoint"]
-    if account and not (key or sas or endpoint):
+    if account and not (key or sas or server):
         return None
-    suffix = domain.partition(".")[2] or told.get("EndpointSuffix", "core.windows.net")
-    return AzurePlace(
-        container, path.strip("/"), account or told["AccountName"], suffix, endpoint, key, sas
-    )
+    return AzurePlace(container, path.strip("/"), account or named, suffix, endpoint, key, sas)
 
 
 def _azure(place: AzurePlace) -> fs.FileSystem:

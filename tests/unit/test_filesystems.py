@@ -1,5 +1,7 @@
 """How Azure is reached: what the environment says counts for its own account only."""
 
+from datetime import timedelta
+
 import pytest
 
 from scorecast.filesystems import azure_place, filesystem_at
@@ -31,7 +33,12 @@ def test_an_account_key_goes_with_its_account():
             "",
             "core.windows.net",
         ),
-        ({"AZURE_STORAGE_SAS_TOKEN": "?sv=1&sig=x%3D"}, "", "sv=1&sig=x%3D", "core.windows.net"),
+        (
+            {"AZURE_STORAGE_ACCOUNT": "acme", "AZURE_STORAGE_SAS_TOKEN": "?sv=1&sig=x%3D"},
+            "",
+            "sv=1&sig=x%3D",
+            "core.windows.net",
+        ),
         ({"AZURE_STORAGE_CONNECTION_STRING": CONNECTION}, "a2V5==", "", "core.windows.net"),
     ],
 )
@@ -48,6 +55,60 @@ def test_a_connection_string_says_all():
     assert place.suffix == "core.chinacloudapi.cn"
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "acme.dfs.evil.example",
+        "acme.dfs.core.windows.net.evil.example",
+        "acme.dfs.core.windows.net:8443",
+        ".dfs.evil.example",
+        "acme.dfs.xcore.windows.net",
+    ],
+)
+@pytest.mark.parametrize(
+    "more", [{}, {"AZURE_STORAGE_ENDPOINT": "acme.blob.core.windows.net"}], ids=["", "no address"]
+)
+def test_a_key_goes_to_hosts_of_azure_alone(host, more):
+    """A registry may give a URI of any host, and who has that host would have the key."""
+    environ = {"AZURE_STORAGE_ACCOUNT": "acme", "AZURE_STORAGE_KEY": "a2V5==", **more}
+    assert azure_place(f"//box@{host}/a", environ) is None
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    ["core.windows.net", "core.chinacloudapi.cn", "core.usgovcloudapi.net", "core.cloudapi.de"],
+)
+def test_the_clouds_of_azure_are_known(suffix):
+    """The host of the URI says which of them is meant."""
+    environ = {"AZURE_STORAGE_ACCOUNT": "acme", "AZURE_STORAGE_KEY": "a2V5=="}
+    place = azure_place(f"//box@acme.dfs.{suffix}/a", environ)
+    assert (place.suffix, place.key) == (suffix, "a2V5==")
+
+
+def test_a_connection_string_may_name_another_cloud():
+    """Its EndpointSuffix is of the user, who trusts it; a URI names that cloud in any case."""
+    text = CONNECTION.replace("core.chinacloudapi.cn", "stack.example")
+    environ = {"AZURE_STORAGE_CONNECTION_STRING": text}
+    place = azure_place("//box@acme.dfs.Stack.example/a", environ)
+    assert (place.suffix, place.key) == ("stack.example", "a2V5==")
+
+
+@pytest.mark.parametrize("secret", ["AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN"])
+def test_a_secret_of_no_account_goes_to_none_that_a_uri_names(secret):
+    """Nobody said that it is for that account."""
+    assert azure_place(WHOLE, {secret: "a2V5=="}) is None
+
+
+@pytest.mark.parametrize("account", [{}, {"AZURE_STORAGE_ACCOUNT": "acme"}])
+def test_a_server_that_the_environment_names_is_the_one_that_is_asked(account):
+    """Whatever host the URI has, as for a server of one's own such as Azurite."""
+    endpoint = "http://127.0.0.1:10000/acme"
+    environ = {"AZURE_STORAGE_KEY": "a2V5==", "AZURE_STORAGE_ENDPOINT": endpoint, **account}
+    for rest in (WHOLE, "//box@acme.dfs.evil.example/a"):
+        place = azure_place(rest, environ)
+        assert (place.endpoint, place.key) == (endpoint, "a2V5==")
+
+
 def test_without_variables_arrow_finds_credentials():
     """A login or a managed identity is for Arrow to find."""
     assert azure_place(WHOLE, {}) is None
@@ -59,3 +120,19 @@ def test_an_account_has_to_be_named(monkeypatch):
         monkeypatch.delenv(f"AZURE_STORAGE_{name}", raising=False)
     with pytest.raises(ValueError, match="AZURE_STORAGE_ACCOUNT"):
         filesystem_at("abfs", "//box/a")
+
+
+@pytest.mark.parametrize(
+    ("rest", "seconds"),
+    [
+        ("//anonymous@bucket/a b", 30),
+        ("//anonymous@bucket/a b?scheme=http", 30),
+        ("//anonymous@bucket/a b?retry_limit_seconds=7", 7),
+    ],
+)
+def test_a_server_of_google_that_is_down_is_given_up_soon(rest, seconds):
+    """Arrow alone tries for 15 minutes."""
+    filesystem, path = filesystem_at("gs", rest)
+    assert path == "bucket/a b"
+    # How pyarrow hands a file system to another process is where it shows its options.
+    assert filesystem.__reduce__()[1][0]["retry_time_limit"] == timedelta(seconds=seconds)

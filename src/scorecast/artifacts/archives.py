@@ -61,7 +61,7 @@ def unpack_model(archive: Path, into: Path, shown: str, limit: int) -> Path:
     call. After an error nothing is left of `into`.
 
     Args:
-        archive: The file; the ending of `shown` says which kind it is.
+        archive: The file; the ending of its name says which kind it is.
         into: A directory that does not exist; its files are for this user alone.
         shown: How messages call the archive.
         limit: Bytes that may be unpacked.
@@ -74,7 +74,7 @@ def unpack_model(archive: Path, into: Path, shown: str, limit: int) -> Path:
         into.mkdir(mode=0o700)
     try:
         tree = Tree(into, shown, limit, archive.stat().st_size)
-        unpack = _unpack_zip if shown.lower().endswith(".zip") else _unpack_tar
+        unpack = _unpack_zip if archive.name.lower().endswith(".zip") else _unpack_tar
         try:
             unpack(archive, tree)
         except ArchiveError:

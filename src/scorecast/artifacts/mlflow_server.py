@@ -71,8 +71,7 @@ class RestClient:
 
     def versions(self, name: str) -> Iterator[ModelVersion]:
         """Give all versions of a registered model, page by page."""
-        mark = '"' if "'" in name else "'"
-        query = {"filter": f"name = {mark}{name}{mark}"}
+        query = {"filter": _named(name)}
         return self._pages("model-versions/search", query, "model_versions", _version)
 
     def _pages(
@@ -174,7 +173,7 @@ class RestClient:
         name, _, path = reference.path.partition("/")
         body: dict[str, Any] = {
             "experiment_ids": [experiment],
-            "filter": f"name = '{name}'",
+            "filter": _named(name),
             "max_results": _LOGGED_PAGE,
         }
         try:
@@ -238,6 +237,12 @@ def _understood(server: Server) -> Iterator[None]:
             f"({type(error).__name__}). Check MLFLOW_TRACKING_URI."
         )
         raise ArtifactError(message) from None
+
+
+def _named(name: str) -> str:
+    """Give the condition of a search that a name is met by."""
+    mark = '"' if "'" in name else "'"
+    return f"name = {mark}{name}{mark}"
 
 
 def _model(told: Mapping[str, Any]) -> RegisteredModel:

@@ -89,7 +89,7 @@ def registration(text: str) -> Registration:
             f'"{text}" names no registered model. Expected "NAME", "NAME/VERSION" or "NAME@ALIAS".'
         )
         raise ModelUriError(message)
-    client = client_for(os.environ)
+    client = client_for(os.environ, reference.registry)
     model = client.model(reference.name)
     if model is None:
         raise missing(client, reference, None)

@@ -23,7 +23,7 @@ from scorecast.artifacts.cached import RemoteFile, download_files
 from scorecast.artifacts.uri import FetchedModel, ModelUri, writing
 from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
-from scorecast.filesystems import filesystem_at
+from scorecast.filesystems import AZURE, azure_place, filesystem_at
 from scorecast.packing import is_ignored
 from scorecast.progress import Progress, Reached
 
@@ -34,14 +34,8 @@ _TRIES = 3
 _FIRST_PAUSE = 1.0
 # What Arrow says where no other try would help.
 _DENIED = "ACCESS_DENIED"
-# Which of two stores with the same names is meant.
-_STORES = (
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3",
-    "AZURE_STORAGE_ACCOUNT",
-    "AZURE_STORAGE_ENDPOINT",
-    "STORAGE_EMULATOR_HOST",
-)
+# Which of two stores with the same names is meant; Arrow reads these itself.
+_STORES = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "CLOUD_STORAGE_EMULATOR_ENDPOINT")
 
 
 def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
@@ -82,6 +76,8 @@ class _Directory:
     @property
     def facts(self) -> tuple[Any, ...]:
         stores = [os.environ.get(name) for name in _STORES]
+        if self.place.scheme in AZURE and (azure := azure_place(self.place.rest, os.environ)):
+            stores += [azure.account, azure.suffix, azure.endpoint]
         return (self.filesystem.type_name, self.place.rest.rstrip("/"), stores)
 
     def listing(self) -> list[RemoteFile]:

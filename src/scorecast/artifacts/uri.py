@@ -21,7 +21,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(.*)", re.DOTALL)
 _USER_INFO = re.compile(r"//(?:[^/]*@|[^/:]*:(?!\d*(?:/|$)).*@)")
 
 # What stands before the "@" there is the name of a container.
-_CONTAINERS = ("abfs", "abfss", "wasbs")
+_CONTAINERS = ("abfs", "abfss")
 
 
 @dataclass(frozen=True, slots=True)

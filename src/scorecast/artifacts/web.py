@@ -60,7 +60,8 @@ def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
     """
     server, path = _place(uri)
     # A server need not tell versions of an archive apart, so it is downloaded each time.
-    origin = Origin(str(uri), ("web", uri.rest), pinned=False)
+    # The key of its lock is without the query, since signatures of it are new each time, too.
+    origin = Origin(str(uri), ("web", uri.rest.partition("?")[0]), pinned=False)
     copy = cached.download(origin, None, partial(_fill, uri, server, path, progress))
     return FetchedModel(copy.directory, str(uri), copy)
 
@@ -68,7 +69,9 @@ def fetch(uri: ModelUri, progress: Progress) -> FetchedModel:
 def _fill(uri: ModelUri, server: Server, path: str, progress: Progress, folder: Path) -> Path:
     """Download an archive into a directory, and give the one in it with what was in the archive."""
     limit = archive_limit(os.environ)
-    archive = folder / "archive"
+    # By the path itself: the printed URI has stars for what may be a secret, up to its end.
+    asked = urlsplit(uri.rest).path.lower()
+    archive = folder / f"archive{next(filter(asked.endswith, SUFFIXES))}"
     try:
         with progress(str(uri), None) as advance:
             download(server, path, archive, limit=limit, reached=counted(advance))

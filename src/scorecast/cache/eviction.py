@@ -83,7 +83,7 @@ def last_use(entry: Path) -> int:
 def entry_size(directory: Path) -> int:
     """Give the bytes that the files and directories of an entry take."""
     total = 0
-    for path in directory.rglob("*"):
-        with suppress(FileNotFoundError):  # another process removes it
+    with suppress(FileNotFoundError):  # another process removes it, all of it
+        for path in directory.rglob("*"):
             total += path.lstat().st_size
     return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from scorecast.artifacts import fetch_model, parse_model_uri
@@ -75,6 +77,50 @@ def test_addresses_that_give_credentials_away_are_refused(host: str, form: str) 
 def test_servers_of_companies_may_be_asked(host: str) -> None:
     """Private networks and this machine are where models are."""
     refuse_unsafe(parse_model_uri(f"http://{host}/model.zip"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3://bucket/m?endpoint_override=models.test:9000",
+        "s3://bucket/m?region=x&endpoint_override=http%3A%2F%2Fmodels.test",
+        "gs://bucket/m?endpoint_override=models.test",
+        "hdfs://models.test:8020/m",
+        "hdfs://me@models.test/m",
+    ],
+)
+def test_names_of_refused_addresses_are_refused(monkeypatch: pytest.MonkeyPatch, uri: str) -> None:
+    """The libraries of stores connect to them without asking."""
+    usual = socket.getaddrinfo
+
+    def lookup(host: str, *rest, **options):
+        return usual({"models.test": "169.254.169.254"}[host], *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    with pytest.raises(ModelUriError, match=r"169\.254\.169\.254"):
+        refuse_unsafe(parse_model_uri(uri))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "hdfs://nameservice1/m",
+        "hdfs:///m",
+        f"hdfs://{'a' * 70}.test/m",
+        "s3://bucket/m?endpoint_override=minio.test:9000",
+    ],
+)
+def test_names_that_stand_for_nothing_here_are_no_matter(
+    monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    """Hadoop has names of its own, and a wrong one is told where it is used."""
+    usual = socket.getaddrinfo
+
+    def lookup(host: str, *rest, **options):
+        return usual(host if len(host) > 63 else "no.invalid", *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    refuse_unsafe(parse_model_uri(uri))
 
 
 def test_queries_of_web_servers_are_their_own() -> None:

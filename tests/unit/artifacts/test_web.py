@@ -156,6 +156,30 @@ def test_an_archive_is_the_model_in_it(packed: Path, name: str) -> None:
     assert [asked for asked, _ in site.asked] == [f"{path}?{SECRET}"] * 3
 
 
+def test_a_secret_in_the_path_does_not_change_the_kind(packed: Path, content: bytes) -> None:
+    """It is not printed, and with it goes the ending of what is printed."""
+    with Site(sends(200, content)) as site:
+        uri = f"{site.url}/token=hunter2abc/model.zip"
+        fetched = fetch_model(uri)
+    assert tree_digest(fetched.directory) == tree_digest(packed / "model")
+    assert "hunter2abc" not in fetched.resolved_uri
+
+
+def test_addresses_that_are_signed_anew_are_one_address(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signature is used once, and leaves nothing that is of no use to the next one."""
+    root = tmp_path / "cache"
+    monkeypatch.setenv("SCORECAST_CACHE_DIR", str(root))
+    with Site(sends(200, content)) as site:
+        for number in range(3):
+            fetched = fetch_model(f"{site.url}/model.zip?{SECRET}&number={number}")
+        assert len(site.asked) == 3
+    (cache,) = {fetched.directory.parent.parent}
+    assert len(list(cache.glob("download-*"))) == 1
+    assert len(list(cache.glob("sha256-*/origin-*"))) == 1
+
+
 def test_the_files_stay_in_the_cache_and_the_archive_does_not(content: bytes) -> None:
     """Workers of this machine find them there; another call asks the server again."""
     with Site(sends(200, content)) as site:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from scorecast.cache import copies
+from scorecast.cache.contents import list_entries
 from scorecast.cache.copies import open_copy
 from scorecast.cache.machine import LIMIT_VARIABLE
 from scorecast.errors import DigestMismatchError, ShippingError
@@ -278,6 +279,7 @@ import os, signal, sys
 from pathlib import Path
 from scorecast import packing
 from scorecast.cache import copies
+from scorecast.cache.contents import list_entries
 root, digest, archive = sys.argv[1:]
 
 def stop_in_the_middle(directory):
@@ -402,3 +404,28 @@ def test_a_model_in_use_by_another_process_stays_until_it_is_killed(
 
     open_copy(root, models[2].digest, lambda: models[2].data)
     assert kept(root, models) == [2]
+
+
+def test_what_another_process_removes_while_it_is_measured(
+    root: Path, models: list[PackedModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is made, and the cache is listed, also when others remove models meanwhile."""
+    usual = Path.lstat
+    gone: list[str] = []
+
+    def lstat(path: Path) -> os.stat_result:
+        """Remove an entry when it is measured, as another process may."""
+        if path.parent.parent == root and path.parent.name.startswith("sha256-"):
+            shutil.rmtree(path.parent)
+            gone.append(path.parent.name)
+        return usual(path)
+
+    for model in models[:2]:
+        open_copy(root, model.digest, lambda model=model: model.data)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", lstat)
+        copy = open_copy(root, models[2].digest, lambda: models[2].data)
+        assert (copy.directory / "MLmodel").exists()
+        assert len(gone) == 2
+        del copy
+        assert [entry.size for entry in list_entries(root)] == [0]

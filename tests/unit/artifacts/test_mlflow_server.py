@@ -1,0 +1,62 @@
+"""What the client without MLflow asks a server, seen from the server."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from scorecast.artifacts.registry import rest_client
+from scorecast.errors import ArtifactError
+from scorecast.progress import silent
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Knows one run, and keeps what it is asked for logged models."""
+
+    bodies: ClassVar[list[dict[str, Any]]] = []
+
+    def do_GET(self) -> None:
+        """Tell of the run."""
+        self._send({"run": {"info": {"experiment_id": "1", "artifact_uri": "mlflow-artifacts:/m"}}})
+
+    def do_POST(self) -> None:
+        """Find no logged model."""
+        self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._send({})
+
+    def _send(self, answer: object) -> None:
+        content = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A server on this machine; gives its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as site:
+        threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
+        Handler.bodies.clear()
+        yield f"http://127.0.0.1:{site.server_address[1]}"
+        site.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [("churn", "name = 'churn'"), ("anna's model", 'name = "anna\'s model"')],
+)
+def test_a_name_with_an_apostrophe_is_quoted(server: str, name: str, condition: str) -> None:
+    """The filter of MLflow takes either mark."""
+    client = rest_client({"MLFLOW_TRACKING_URI": server, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"})
+    with pytest.raises(ArtifactError):
+        client.fetch(f"runs:/{'0' * 32}/{name}/data", silent)
+    assert [body["filter"] for body in Handler.bodies] == [condition]
