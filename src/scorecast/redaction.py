@@ -17,17 +17,21 @@ from typing import Any
 
 STARS = "***"
 
-_NAMES = (
-    r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token(?!iz)|credential|\bsig\b"
-    r"|(?:api|access|account|private|signing|sas|storage|shared)[_.-]?key)"
+_WORDS = (
+    r"pass(?:word|wd|phrase)|(?<![a-z])pwd|secret|token(?!iz)|credential"
+    r"|(?:api|access|account|private|signing|sas|storage|shared)[_.-]?key"
 )
-_NAMED = rf"{_NAMES}[\w.-]{{0,64}}[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))[\"']?"
+_NAMES = rf"(?:{_WORDS}|\bsig\b)"
+_NAMED = rf"{_NAMES}[\w.-]{{0,64}}[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))"
 # What stands behind such a name and tells nothing: types, numbers of tokens, truth.
-_TELLS_NOTHING = (
-    r"(?!\s|\*\*\*|(?:\d{1,7}|true|false|none|null|string|varchar|text|binary|boolean|bool|date"
+_NOTHING = (
+    r"(?:\d{1,7}|true|false|none|null|string|varchar|text|binary|boolean|bool|date"
     r"|u?int\d*|bigint|smallint|tinyint|integer|long|float|double|decimal|timestamp\w*|object"
-    r"|array|map|list|struct|variant)(?![\w+/=-]))"
+    r"|array|map|list|struct|variant)"
 )
+_TELLS_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?![\w+/=-]))"
+# In quotes, where a quote followed by a sign of punctuation was the end of something else.
+_QUOTED_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?:[(<]|\2)|[,;:.)\]}}]+(?:[\s\"']|$))"
 
 # Lengths have bounds where a text could make the search for them slow.
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -46,8 +50,13 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)", STARS),
         (r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?)(?!\*)(?:\w+\s+)?[^\s\"',]+", rf"\1{STARS}"),
         (r"\b((?i:bearer|basic)\s+)(?=\S*[A-Z0-9=_])[\w.~+/=-]{8,}", rf"\1{STARS}"),
+        # A value in quotes goes up to the quote that closes it, in the same line.
         (
-            rf"(?i)({_NAMED}){_TELLS_NOTHING}[^\s\"',;&)}}\]<>]+",
+            rf"(?i)({_NAMED})([\"']){_QUOTED_NOTHING}(?:\\.|(?!\2)[^\n\\]){{1,512}}\2",
+            rf"\1\2{STARS}\2",
+        ),
+        (
+            rf"(?i)({_NAMED}[\"']?){_TELLS_NOTHING}[^\s\"',;&)}}\]<>]+",
             rf"\1{STARS}",
         ),
         # Keys of AWS, tokens of its sessions; Databricks; JSON Web Tokens; GitHub; Hugging Face;
@@ -68,10 +77,8 @@ _TRACE = re.compile(
     r"|AIza"
 )
 _SECRET_NAME = re.compile(rf"(?i){_NAMES}|(?<![a-z])key$|apikey$")
-# Of the environment: not names of files, nor flags.
-_VARIABLE = re.compile(
-    r"(?i)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|(?:ACCESS|API|ACCOUNT)_KEY)$"
-)
+# Of the environment: not names of files, nor flags, nor the directory that shells keep in PWD.
+_VARIABLE = re.compile(rf"(?i)^(?!PWD$).*(?:{_WORDS})$")
 _SHORTEST = 8
 
 
