@@ -33,6 +33,18 @@ _TELLS_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?![\w+/=-]))"
 # In quotes, where a quote followed by a sign of punctuation was the end of something else.
 _QUOTED_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?:[(<]|\2)|[,;:.)\]}}]+(?:[\s\"']|$))"
 
+# Keys of AWS, tokens of its sessions; Databricks; JSON Web Tokens; GitHub; Hugging Face;
+# Slack; Google; keys that begin as many do.
+_KEYS = (
+    r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    r"\b(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=]{16,}",
+    r"\b(?:dapi|dkea|dose)[0-9a-f]{16,}(?:-\d+)?\b",
+    r"\beyJ[\w-]{8,2048}\.[\w-]{4,}(?:\.[\w-]*)?",
+    r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-|sk-|ya29\.)[\w.-]{16,}",
+    r"\bAIza[\w-]{35}",
+)
+_KEY = re.compile("|".join(_KEYS))
+
 # Lengths have bounds where a text could make the search for them slow.
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), replacement)
@@ -59,14 +71,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"(?i)({_NAMED}[\"']?){_TELLS_NOTHING}[^\s\"',;&)}}\]<>]+",
             rf"\1{STARS}",
         ),
-        # Keys of AWS, tokens of its sessions; Databricks; JSON Web Tokens; GitHub; Hugging Face;
-        # Slack; Google; keys that begin as many do.
-        (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", STARS),
-        (r"\b(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=]{16,}", STARS),
-        (r"\b(?:dapi|dkea|dose)[0-9a-f]{16,}(?:-\d+)?\b", STARS),
-        (r"\beyJ[\w-]{8,2048}\.[\w-]{4,}(?:\.[\w-]*)?", STARS),
-        (r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-|sk-|ya29\.)[\w.-]{16,}", STARS),
-        (r"\bAIza[\w-]{35}", STARS),
+        *((key, STARS) for key in _KEYS),
     )
 )
 # Something of this is in every text that a shape changes. An error is made for each row that fails,
@@ -92,6 +97,11 @@ def redacted(text: str) -> str:
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
+
+
+def holds_key(text: str) -> bool:
+    """Tell whether a key or token of a known form stands in a text, whatever stands around it."""
+    return _KEY.search(text) is not None
 
 
 def redacted_values(values: Any) -> Any:

@@ -192,10 +192,27 @@ def test_options_are_shown_without(tmp_path: Path) -> None:
     assert found_in(json.dumps(config.shown_options(), default=str)) == []
 
 
+@pytest.mark.parametrize(
+    "place", ["s3://b/token=abc/in", "gs://b/*?x=1", "s3://analytics/password=x/y", "/data/token=a"]
+)
+def test_places_of_data_may_look_like_secrets(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions, globs and words that the environment happens to hold under a secret name."""
+    monkeypatch.setenv("PIPELINE_TOKEN", "analytics")
+    config = BatchPredictConfig(model_uri="m", input=place, output=f"{place}/out")
+    assert config.inputs == (place,)
+
+
 @pytest.mark.parametrize("name", ["input", "output"])
-def test_places_of_data_hold_no_password(name: str) -> None:
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3a://AKIAIOSFODNN7PLANTED:planted16secret@bucket/x",
+        "hdfs://planted3:hunter2@namenode/x",
+        "s3a://bucket/AKIAIOSFODNN7PLANTED/x",
+    ],
+)
+def test_places_of_data_hold_no_password(name: str, uri: str) -> None:
     """Spark shows them in plans, logs and pages, so that they are refused, and not shown."""
-    uri = "s3a://AKIAIOSFODNN7PLANTED:planted16secret@bucket/x"
     with pytest.raises(ConfigError, match=f"{name} is .*holds a password") as caught:
         BatchPredictConfig(**{"model_uri": "m", "input": "i", "output": "o", name: uri})
     assert found_in(str(caught.value)) == []
