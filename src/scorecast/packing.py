@@ -24,6 +24,7 @@ from typing import IO
 
 from scorecast.errors import DigestMismatchError, ShippingError
 from scorecast.private import make_private
+from scorecast.texts import printable
 
 FORMAT = 1
 _IGNORED = {"__pycache__", ".DS_Store", "registered_model_meta"}
@@ -252,8 +253,7 @@ def model_entries(directory: Path) -> Iterator[tuple[str, Path]]:
         for name in (*folders, *kept):
             if problem := _problem(here / name, root):
                 relative = (here / name).relative_to(root).as_posix()
-                # Printable, whatever the name holds.
-                shown = repr(relative)[1:-1]
+                shown = printable(relative)
                 message = f'Cannot pack "{shown}" of the model directory "{root}": {problem}.'
                 raise ShippingError(message)
         if not folders and not kept and here != root:

@@ -17,17 +17,33 @@ from typing import Any
 
 STARS = "***"
 
-_NAMES = (
-    r"(?:pass(?:word|wd|phrase)|\bpwd|secret|token(?!iz)|credential|\bsig\b"
-    r"|(?:api|access|account|private|signing|sas|storage|shared)[_.-]?key)"
+_WORDS = (
+    r"pass(?:word|wd|phrase)|(?<![a-z])pwd|secret|token(?!iz)|credential"
+    r"|(?:api|access|account|private|signing|sas|storage|shared)[_.-]?key"
 )
-_NAMED = rf"{_NAMES}[\w.-]{{0,64}}[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))[\"']?"
+_NAMES = rf"(?:{_WORDS}|\bsig\b)"
+_NAMED = rf"{_NAMES}[\w.-]{{0,64}}[\"']?(?:\s*[=:]\s*|\s+is\s+(?=[\"']))"
 # What stands behind such a name and tells nothing: types, numbers of tokens, truth.
-_TELLS_NOTHING = (
-    r"(?!\s|\*\*\*|(?:\d{1,7}|true|false|none|null|string|varchar|text|binary|boolean|bool|date"
+_NOTHING = (
+    r"(?:\d{1,7}|true|false|none|null|string|varchar|text|binary|boolean|bool|date"
     r"|u?int\d*|bigint|smallint|tinyint|integer|long|float|double|decimal|timestamp\w*|object"
-    r"|array|map|list|struct|variant)(?![\w+/=-]))"
+    r"|array|map|list|struct|variant)"
 )
+_TELLS_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?![\w+/=-]))"
+# In quotes, where a quote followed by a sign of punctuation was the end of something else.
+_QUOTED_NOTHING = rf"(?!\s|\*\*\*|{_NOTHING}(?:[(<]|\2)|[,;:.)\]}}]+(?:[\s\"']|$))"
+
+# Keys of AWS, tokens of its sessions; Databricks; JSON Web Tokens; GitHub; Hugging Face;
+# Slack; Google; keys that begin as many do.
+_KEYS = (
+    r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
+    r"\b(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=]{16,}",
+    r"\b(?:dapi|dkea|dose)[0-9a-f]{16,}(?:-\d+)?\b",
+    r"\beyJ[\w-]{8,2048}\.[\w-]{4,}(?:\.[\w-]*)?",
+    r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-|sk-|ya29\.)[\w.-]{16,}",
+    r"\bAIza[\w-]{35}",
+)
+_KEY = re.compile("|".join(_KEYS))
 
 # Lengths have bounds where a text could make the search for them slow.
 _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -46,18 +62,16 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?is)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|$)", STARS),
         (r"(?i)(\bauthorization[\"']?\s*[:=]\s*[\"']?)(?!\*)(?:\w+\s+)?[^\s\"',]+", rf"\1{STARS}"),
         (r"\b((?i:bearer|basic)\s+)(?=\S*[A-Z0-9=_])[\w.~+/=-]{8,}", rf"\1{STARS}"),
+        # A value in quotes goes up to the quote that closes it, in the same line.
         (
-            rf"(?i)({_NAMED}){_TELLS_NOTHING}[^\s\"',;&)}}\]<>]+",
+            rf"(?i)({_NAMED})([\"']){_QUOTED_NOTHING}(?:\\.|(?!\2)[^\n\\]){{1,512}}\2",
+            rf"\1\2{STARS}\2",
+        ),
+        (
+            rf"(?i)({_NAMED}[\"']?){_TELLS_NOTHING}[^\s\"',;&)}}\]<>]+",
             rf"\1{STARS}",
         ),
-        # Keys of AWS, tokens of its sessions; Databricks; JSON Web Tokens; GitHub; Hugging Face;
-        # Slack; Google; keys that begin as many do.
-        (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", STARS),
-        (r"\b(?:FwoGZXIvYXdz|IQoJb3JpZ2lu)[\w+/=]{16,}", STARS),
-        (r"\b(?:dapi|dkea|dose)[0-9a-f]{16,}(?:-\d+)?\b", STARS),
-        (r"\beyJ[\w-]{8,2048}\.[\w-]{4,}(?:\.[\w-]*)?", STARS),
-        (r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|xox[abprs]-|sk-|ya29\.)[\w.-]{16,}", STARS),
-        (r"\bAIza[\w-]{35}", STARS),
+        *((key, STARS) for key in _KEYS),
     )
 )
 # Something of this is in every text that a shape changes. An error is made for each row that fails,
@@ -68,10 +82,8 @@ _TRACE = re.compile(
     r"|AIza"
 )
 _SECRET_NAME = re.compile(rf"(?i){_NAMES}|(?<![a-z])key$|apikey$")
-# Of the environment: not names of files, nor flags.
-_VARIABLE = re.compile(
-    r"(?i)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|(?:ACCESS|API|ACCOUNT)_KEY)$"
-)
+# Of the environment: not names of files, nor flags, nor the directory that shells keep in PWD.
+_VARIABLE = re.compile(rf"(?i)^(?!PWD$).*(?:{_WORDS})$")
 _SHORTEST = 8
 
 
@@ -85,6 +97,11 @@ def redacted(text: str) -> str:
     for shape, replacement in _SHAPES:
         text = shape.sub(replacement, text)
     return text
+
+
+def holds_key(text: str) -> bool:
+    """Tell whether a key or token of a known form stands in a text, whatever stands around it."""
+    return _KEY.search(text) is not None
 
 
 def redacted_values(values: Any) -> Any:

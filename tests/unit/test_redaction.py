@@ -48,6 +48,7 @@ def test_a_secret_is_hidden_and_the_text_around_it_is_not(text: str) -> None:
         "models:/churn@champion",
         "git+ssh://git@github.com/a/b",
         "struct<token:string,password:binary>",
+        'token="decimal(10, 2)", and columns ["password=", "b"]',
         "max_tokens=512, token: bigint",
         "Set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, of a",
         "sha256:27cb42ca7c3319000ec028c032ca99539324226524249b7d502b74ab5c482384",
@@ -68,6 +69,45 @@ def test_what_the_environment_calls_secret_has_no_form(monkeypatch: pytest.Monke
     monkeypatch.setenv("MY_TOKEN", "abc")
     shown = redacted("I said correct horse battery and 0123/4567/planted to abc")
     assert shown == "I said *** and *** to abc"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AZURE_STORAGE_KEY",
+        "GIT_PRIVATE_KEY",
+        "WEBHOOK_SIGNING_KEY",
+        "STORAGE_KEY",
+        "DB_PWD",
+        "AZURE_CREDENTIAL",
+    ],
+)
+def test_every_secret_name_is_one_in_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever hides a value in a text hides that of a variable; the directory is none."""
+    monkeypatch.setenv(name, "correct horse battery")
+    monkeypatch.setenv("PWD", "/home/somebody/jobs")
+    shown = redacted("I said correct horse battery in /home/somebody/jobs/x")
+    assert shown == "I said *** in /home/somebody/jobs/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('password="abc hunter2", more', 'password="***", more'),
+        ("{'password': 'abc hunter2; x', 'n': 3}", "{'password': '***', 'n': 3}"),
+        ('password="it\'s hunter2"', 'password="***"'),
+        ('password="text me hunter2"', 'password="***"'),
+        (r'password="ab\"c hunter2"', 'password="***"'),
+        ('DB_PWD="abc hunter2"', 'DB_PWD="***"'),
+        ('password="abc hunter2', 'password="*** hunter2'),
+    ],
+)
+def test_a_value_in_quotes_is_hidden_with_its_blanks(text: str, shown: str) -> None:
+    """Up to the quote that closes it; without that, as without quotes."""
+    assert redacted(text) == shown
+    assert redacted(shown) == shown
 
 
 def test_names_tell_in_nested_values() -> None:
@@ -162,10 +202,27 @@ def test_options_are_shown_without(tmp_path: Path) -> None:
     assert found_in(json.dumps(config.shown_options(), default=str)) == []
 
 
+@pytest.mark.parametrize(
+    "place", ["s3://b/token=abc/in", "gs://b/*?x=1", "s3://analytics/password=x/y", "/data/token=a"]
+)
+def test_places_of_data_may_look_like_secrets(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partitions, globs and words that the environment happens to hold under a secret name."""
+    monkeypatch.setenv("PIPELINE_TOKEN", "analytics")
+    config = BatchPredictConfig(model_uri="m", input=place, output=f"{place}/out")
+    assert config.inputs == (place,)
+
+
 @pytest.mark.parametrize("name", ["input", "output"])
-def test_places_of_data_hold_no_password(name: str) -> None:
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "s3a://AKIAIOSFODNN7PLANTED:planted16secret@bucket/x",
+        "hdfs://planted3:hunter2@namenode/x",
+        "s3a://bucket/AKIAIOSFODNN7PLANTED/x",
+    ],
+)
+def test_places_of_data_hold_no_password(name: str, uri: str) -> None:
     """Spark shows them in plans, logs and pages, so that they are refused, and not shown."""
-    uri = "s3a://AKIAIOSFODNN7PLANTED:planted16secret@bucket/x"
     with pytest.raises(ConfigError, match=f"{name} is .*holds a password") as caught:
         BatchPredictConfig(**{"model_uri": "m", "input": "i", "output": "o", name: uri})
     assert found_in(str(caught.value)) == []

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
 from scorecast.models.trust import Trust, TrustMode
-from scorecast.redaction import STARS, redacted, redacted_values
+from scorecast.redaction import STARS, holds_key, redacted_values
 from scorecast.worker.options import PredictOptions
 
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
@@ -316,7 +316,8 @@ class BatchPredictConfig:
 
 
 def _holds_secret(path: str) -> bool:
-    return "//" in path and redacted(path) != path
+    # Neither names of partitions nor globs nor the environment tell: they only look like secrets.
+    return "//" in path and (parse_model_uri(path).has_password or holds_key(path))
 
 
 def shown_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import click
 
 from scorecast.cli.command import Command
 from scorecast.cli.model_uris import RegisteredName
+from scorecast.texts import printable
 
 _COLUMNS = ("version", "aliases", "stage", "status", "created", "run_id")
 
@@ -109,14 +110,12 @@ def _facts(facts: Mapping[str, object]) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Give rows in columns that are as wide as they must be."""
-    lines = [[_printable(cell) for cell in line] for line in ([head] if head else []) + [*rows]]
+    lines = [
+        [printable(" ".join(cell.split())) for cell in line]
+        for line in ([head] if head else []) + [*rows]
+    ]
     widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
-
-
-def _printable(text: str) -> str:
-    """Give a text of the registry in one line, without what would steer the terminal."""
-    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))

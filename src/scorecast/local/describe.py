@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from scorecast.models.requirements import differing_requirements
 from scorecast.models.trust import ANY, MODES, Trust, why_code_runs
 from scorecast.packing import model_entries
 from scorecast.redaction import redacted, redacted_values
+from scorecast.texts import printable
 
 _TAKEN = "taken"
 
@@ -74,23 +75,25 @@ class ModelDescription:
     def summary(self) -> str:
         """Give it as lines of text for people."""
         told = self.as_dict()
-        lines = [(name, told[name]) for name in ("uri", "resolved_uri", "digest")]
-        lines.append(("size", f"{self.size:,} bytes in {self.files} files"))
-        lines.append(("flavors", ", ".join(told["flavors"])))
-        lines += [(name, told[name]) for name in ("loader_module", "model_id", "run_id")]
+        lines = [(name, [told[name]]) for name in ("uri", "resolved_uri", "digest")]
+        lines.append(("size", [f"{self.size:,} bytes in {self.files} files"]))
+        lines.append(("flavors", [", ".join(told["flavors"])]))
+        lines += [(name, [told[name]]) for name in ("loader_module", "model_id", "run_id")]
         saved = (
             ("on", "created"),
             ("with MLflow", "mlflow_version"),
             ("on Python", "python_version"),
         )
         words = [f"{word} {told[name]}" for word, name in saved if told[name]]
-        lines.append(("saved", ", ".join(words)))
+        lines.append(("saved", [", ".join(words)]))
         signature = told["signature"] or {"signature": ["none: data reaches the model as it is"]}
-        lines += [(part, "\n".join(each)) for part, each in signature.items()]
-        lines.append(("differs", "\n".join(told["requirements_not_met"])))
-        lines.append(("runs code", "\n".join(self._code()) or "nothing that was found"))
-        lines.append(("trust", "\n".join(f"{mode}: {text}" for mode, text in self.trust.items())))
-        return "\n".join(_line(name.replace("_uri", ""), text) for name, text in lines if text)
+        lines += signature.items()
+        lines.append(("differs", told["requirements_not_met"]))
+        lines.append(("runs code", self._code() or ["nothing that was found"]))
+        lines.append(("trust", [f"{mode}: {text}" for mode, text in self.trust.items()]))
+        return "\n".join(
+            _lines(name.replace("_uri", ""), texts) for name, texts in lines if any(texts)
+        )
 
     def _code(self) -> list[str]:
         pickles = [
@@ -152,8 +155,9 @@ def _packages(modules: tuple[str, ...]) -> list[str]:
     return sorted({module.partition(".")[0] for module in modules})
 
 
-def _line(name: str, text: str) -> str:
-    first, *more = str(text).split("\n")
+def _lines(name: str, texts: Iterable[object]) -> str:
+    """Give a name and its texts, one a line: an author may have written anything into them."""
+    first, *more = (printable(str(text)) for text in texts)
     return "\n".join(
         [f"{name.replace('_', ' '):<14}{first}", *(f"{'':<14}{each}" for each in more)]
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pandas as pd
 from scorecast.artifacts import FetchedModel, fetch_model, parse_model_uri
 from scorecast.artifacts.references import registered_version
 from scorecast.artifacts.uri import Scratch, writing
-from scorecast.errors import ModelDigestError
+from scorecast.cache.stamps import facts
+from scorecast.errors import ModelDigestError, ShippingError
 from scorecast.local.frames import to_batch, without_signature
 from scorecast.local.tensors import check_tensors
 from scorecast.models.config import accepted_config
@@ -83,7 +85,8 @@ def resolve_model(
 
     Raises:
         ConfigError: The options of trust are wrong.
-        ModelDigestError: The files have another digest. Nothing was read of them but that.
+        ModelDigestError: The files have another digest, or were changed while they were read.
+            Nothing is loaded then.
         ModelTrustError: The model is not signed as asked, or runs code and must not.
         MissingExtraError: A library that the check needs is not installed.
         ArtifactError: The URI cannot be read or nothing is stored there.
@@ -92,6 +95,8 @@ def resolve_model(
     trust.check()
     fetched = fetch_model(model_uri, progress)
     mlmodel_file(fetched.directory)  # before anything that is no model is hashed
+    # What is not copied below may change after the digest, and be changed back.
+    seen = None if trust.digest is None else _seen(fetched.directory)
     found = tree_digest(fetched.directory)
     if trust.digest not in (None, found):
         message = (
@@ -102,16 +107,30 @@ def resolve_model(
         raise ModelDigestError(message)
     signature = None if trust.signature_key is None else read_signature(fetched.directory)
     if trust.reads_files or (here and trust.digest is not None):
-        fetched = _own_copy(fetched, found)
+        fetched, seen = _own_copy(fetched, found), None
     if trust.signature_key is not None and signature is not None:
         verify_signature(fetched.directory, signature, Path(trust.signature_key))
     info = read_model_info(fetched.directory)
+    if seen is not None and _seen(fetched.directory) != seen:
+        message = (
+            f'The files of the model "{fetched.resolved_uri}" were changed while it was read, so '
+            f"that what was read may not be of the pinned digest {found}. Nothing was loaded. Find "
+            "out who writes there, and run again."
+        )
+        raise ModelDigestError(message)
     if registered := registered_version(fetched.resolved_uri):
         info = replace(info, registered_name=registered[0], registered_version=registered[1])
     info = replace(info, uri=str(parse_model_uri(model_uri)), digest=found)
     if trust.mode == "no-pickle":
         refuse_code(fetched.directory, info, str(info.uri))
     return ResolvedModel(fetched, info, trust.mode)
+
+
+def _seen(directory: Path) -> Mapping[str, object]:
+    """Give what the files look like; nothing, which no model looks like, where they are gone."""
+    with suppress(OSError, ShippingError):
+        return facts(directory)
+    return {}
 
 
 def _own_copy(fetched: FetchedModel, digest: str) -> FetchedModel:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.errors import MLmodelError
+from scorecast.texts import printable
 
 # A scheme of a URI, or a drive of Windows.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -47,7 +48,7 @@ def safe_join(root: Path, relative: object, *, named_by: str = "The MLmodel file
             return resolved
         problem = "a link leads it out of the directory"
     message = (
-        f'{named_by} names "{_printable(str(relative))}", which lies outside the model directory '
+        f'{named_by} names "{printable(str(relative))}", which lies outside the model directory '
         f"or may do so: {problem}. Nothing was loaded. Expected a relative path inside of the "
         "directory; save the model again."
     )
@@ -87,7 +88,3 @@ def _problem(relative: str) -> str | None:
     if ".." in relative.split("/"):
         return 'it holds ".."'
     return None
-
-
-def _printable(text: str) -> str:
-    return repr(text)[1:-1]

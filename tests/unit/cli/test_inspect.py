@@ -63,6 +63,30 @@ def test_a_model_is_shown_and_not_run(model: Path) -> None:
     assert not (model.parent / "mark").exists()
 
 
+def test_what_an_author_wrote_steers_no_terminal(tmp_path: Path) -> None:
+    """Neither does it erase lines or change colours, nor look like a line of its own."""
+    (tmp_path / "MLmodel").write_text(
+        'flavors: {python_function: {loader_module: "a\\e[2Jb", python_version: "3\\e[1m"}, '
+        '"x\\e[31m": {}}\nrun_id: "r\\nrunning code  nothing"\nmodel_id: "m\\u202en"\n'
+    )
+    (tmp_path / "\x1b[31mred.py").write_text("")
+
+    shown = CliRunner().invoke(group, ["inspect", str(tmp_path)])
+
+    assert shown.exit_code == 0, shown.output
+    assert all(line.isprintable() for line in shown.output.split("\n"))
+    assert "\nrunning code" not in shown.output
+    for words in (
+        r"a\x1b[2Jb",
+        r"3\x1b[1m",
+        r"x\x1b[31m",
+        r"r\nrunning",
+        r"m\u202en",
+        r"\x1b[31mred.py",
+    ):
+        assert words in shown.output
+
+
 def test_a_program_gets_json(model: Path) -> None:
     """The same as one object; what the pickle would call is in it."""
     shown = CliRunner().invoke(group, ["inspect", "--json", str(model)])

@@ -292,6 +292,16 @@ def onnx_graph(
     return write
 
 
+def onnx_of_two_readings(model: Model) -> None:
+    """A harmless graph as text; as protobuf, which ONNX Runtime reads, one that wants a library."""
+    node = b'\x12\x01y"\x04Evil:\x08evil.ops2\x0e' + b"x" * 14
+    graph = b"\n#" + node + b"\x12\x01g"  # every line of the text begins a comment
+    text = b'ir_version:8 graph{name:"g"} '.ljust(31) + b"#"
+    content = b"\n " + text + b"\x08\x08:" + bytes([len(graph)]) + graph
+    (model.path / "model.textproto").write_bytes(content)
+    model.declare("mlflow.onnx", {"data": "model.textproto"}, data="model.textproto")
+
+
 def odd_keys(loader: str, **flavor: Any) -> Callable[[Model], None]:
     """Keys of types that nobody writes."""
 
@@ -368,6 +378,7 @@ QUIET: dict[str, Callable[[Model], None]] = {
     "a list as options": odd_keys("onnx", onnx_session_options=[1]),
     "a list as format": odd_keys("catboost", save_format=["cbm"]),
     "onnx with a library": onnx_graph(domain="evil.ops"),
+    "onnx of two readings": onnx_of_two_readings,
     "onnx with data outside": onnx_graph(location="../weights"),
     "onnx with absolute data": onnx_graph(location="/etc/hostname"),
     "onnx with options": onnx_graph(onnx_session_options=OPTIONS),
@@ -483,6 +494,7 @@ def test_paths_and_yaml_are_held_to_limits_whatever_the_trust(
     ("name", "reason"),
     [
         ("onnx with a library", 'operators of "evil.ops"'),
+        ("onnx of two readings", 'operators of "evil.ops"'),
         ("onnx with data outside", 'it holds ".."'),
         ("onnx with absolute data", "it is absolute"),
         ("onnx with options", "options of a session"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -14,9 +15,11 @@ import pytest
 
 import scorecast
 from scorecast.cli.main import main
-from scorecast.errors import ConfigError, ModelTrustError
+from scorecast.errors import ConfigError, ModelDigestError, ModelTrustError
+from scorecast.local.model import resolve_model
 from scorecast.models.load import load_predictor
 from scorecast.models.mlmodel import read_model_info
+from scorecast.models.trust import Trust
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +88,28 @@ CASES: dict[str, tuple[Callable[[Any], Any], str | None, str, str | None]] = {
     "torch pt2": (_network, "pt2", "iris_array", ".pt2 archives included"),
     "function": (lambda _: lambda data: data, None, "iris_rows", 'code directory "code"'),
 }
+
+
+def test_what_changes_after_the_digest_is_not_pinned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if it was changed back: what a job declares must be of the files with that digest."""
+    file = tmp_path / "MLmodel"
+    file.write_text("flavors: {python_function: {loader_module: good}}\n")
+    pinned = Trust("pinned", scorecast.inspect_model(tmp_path).digest)
+    assert resolve_model(tmp_path, pinned).digest == pinned.digest
+    good, status = file.read_bytes(), file.stat()
+
+    def swapped(directory: Path) -> Any:
+        file.write_bytes(good.replace(b"good", b"evil"))
+        info = read_model_info(directory)
+        file.write_bytes(good)
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+        return info
+
+    monkeypatch.setattr("scorecast.local.model.read_model_info", swapped)
+    with pytest.raises(ModelDigestError, match="were changed while it was read"):
+        resolve_model(tmp_path, pinned)
 
 
 @pytest.mark.parametrize("name", CASES)

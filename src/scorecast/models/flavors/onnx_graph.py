@@ -36,10 +36,11 @@ def graph_runs_code(directory: Path, file: Path) -> str | None:
         MissingExtraError: The package onnx, which reads the graph, is not installed.
     """
     onnx = require("onnx", extra="onnx", needed_for="checking an ONNX model")
-    if file.suffix == ".ort":
+    if file.suffix.lower() == ".ort":
         return f'"{file.name}" is in the format of ONNX Runtime, which cannot be checked'
     try:
-        model = onnx.load_model(file, load_external_data=False)
+        # By its bytes, as ONNX Runtime does; of itself onnx goes by the suffix.
+        model = onnx.load_model(file, format="protobuf", load_external_data=False)
     except Exception as error:  # noqa: BLE001 - what is no graph raises anything
         return f'"{file.name}" cannot be read as ONNX ({type(error).__name__})'
     if not model.HasField("graph"):
