@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.errors import ConfigError
 from scorecast.models.trust import Trust, TrustMode
-from scorecast.redaction import STARS, holds_key, redacted_values
+from scorecast.redaction import STARS, holds_key, redacted, redacted_values
 from scorecast.worker.options import PredictOptions
 
 Mode: TypeAlias = Literal["error", "overwrite", "append", "overwrite-partitions"]
