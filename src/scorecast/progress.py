@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Any, Literal, Protocol, TypeAlias
 
+from scorecast.texts import size
+
 _LOG = logging.getLogger(__name__)
 _DELAY = 1.0
 
@@ -151,7 +153,7 @@ def duration(seconds: float) -> str:
 
 
 def _amount(count: int, unit: Unit) -> str:
-    return f"{count:,} rows" if unit == "rows" else f"{count / 1e6:,.1f} MB"
+    return f"{count:,} rows" if unit == "rows" else size(count)
 
 
 class _Bar:

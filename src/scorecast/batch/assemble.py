@@ -8,7 +8,6 @@ treated alike.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -29,9 +28,7 @@ from scorecast.errors import OutputError
 from scorecast.worker.part_files import file_schema
 from scorecast.worker.partitions import default_partition
 from scorecast.worker.parts import PartFile, write_empty
-from scorecast.worker.storage import filesystem_of
-
-_CHUNK = 1 << 20
+from scorecast.worker.storage import filesystem_of, sha256_of
 
 
 def assemble(  # noqa: PLR0913 - what a version is made of
@@ -193,11 +190,8 @@ def _found(output: Output, job: Job) -> Manifest:
 
 def _described(place: str, path: str, size: int) -> OutputFile:
     filesystem, inside = filesystem_of(place)
-    digest = hashlib.sha256()
-    with filesystem.open_input_stream(inside) as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return OutputFile(path, _footer_at(place).num_rows, size, digest.hexdigest(), "")
+    digest = sha256_of(filesystem, inside)
+    return OutputFile(path, _footer_at(place).num_rows, size, digest, "")
 
 
 def _footer_at(place: str) -> pq.FileMetaData:

@@ -33,6 +33,7 @@ from scorecast.progress import Progress, duration, shown
 from scorecast.spark.prepare import CheckedModel
 from scorecast.spark.types import to_arrow
 from scorecast.spark.versions import described, is_connect, parallelism
+from scorecast.texts import aligned
 from scorecast.worker.arrow_types import fits, readable
 from scorecast.worker.isolate import too_many_errors
 from scorecast.worker.sample import Sample, results_of
@@ -94,10 +95,7 @@ class DryRun:
             *((check.column, check.wanted, check.got, check.verdict) for check in shown),
         ]
         if len(rows) > 1:
-            widths = [max(len(row[at]) for row in rows) for at in range(3)]
-            for row in rows:
-                cells = (text.ljust(width) for text, width in zip(row, widths, strict=False))
-                yield "  ".join(("", *cells, row[3]))
+            yield from (f"  {line}" for line in aligned(rows))
 
 
 def dry_run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,10 +16,9 @@ from scorecast.batch.output import open_output
 from scorecast.batch.stores.base import Store
 from scorecast.batch.versions import published
 from scorecast.errors import OutputError, one_line
-from scorecast.worker.storage import filesystem_of
+from scorecast.worker.storage import filesystem_of, sha256_of
 
 _THREADS = 8
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +112,7 @@ def _content(place: str, file: OutputFile | Document) -> str:
 
 def _content_of(place: str, file: OutputFile | Document) -> str:
     filesystem, path = filesystem_of(place)
-    digest = hashlib.sha256()
-    with filesystem.open_input_stream(path) as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    if digest.hexdigest() != file.sha256:
+    if sha256_of(filesystem, path) != file.sha256:
         return f"{file.path} has other bytes than were published"
     if isinstance(file, Document):
         return ""

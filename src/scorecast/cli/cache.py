@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scorecast.cli.command import Command
+from scorecast.texts import size
 
 if TYPE_CHECKING:
     from scorecast.cache.contents import Entry
@@ -20,8 +21,6 @@ _ENVIRONMENT = (
     ("SCORECAST_CACHE_LIMIT", "Bytes that stay there (20G)."),
 )
 
-_UNITS = ("bytes", "KB", "MB", "GB", "TB")
-_STEP = 1024
 _DAY = 86400.0
 # As many digits of a digest as tell models apart, and "clean" takes.
 _SHORT = len("sha256:") + 12
@@ -61,7 +60,7 @@ def list_command(*, as_json: bool) -> None:
     for entry in found:
         click.echo(_line(entry))
     total = sum(entry.size for entry in found)
-    click.echo(f"{_size(total)} of {_size(limit)} in {root}")
+    click.echo(f"{size(total)} of {size(limit)} in {root}")
 
 
 @command.command(
@@ -111,7 +110,7 @@ def clean_command(
         click.echo(f"{'would remove' if dry_run else 'removed'}  {_line(entry)}")
     for entry in kept:
         click.echo(f"in use, kept  {_line(entry)}")
-    freed = _size(sum(entry.size for entry in removed))
+    freed = size(sum(entry.size for entry in removed))
     click.echo(f"{freed} {'would be freed' if dry_run else 'freed'}")
 
 
@@ -120,11 +119,4 @@ def _line(entry: Entry) -> str:
     state = "in use" if entry.in_use else "      "
     name = entry.name[:_SHORT]
     where = ", ".join(entry.uris) or ("not complete" if entry.kind == "download" else "")
-    return f"{name}  {_size(entry.size):>10}  {used}  {state}  {where}".rstrip()
-
-
-def _size(size: float) -> str:
-    unit = 0
-    while size >= _STEP and unit < len(_UNITS) - 1:
-        size, unit = size / _STEP, unit + 1
-    return f"{size:,.1f} {_UNITS[unit]}" if unit else f"{size:,.0f} {_UNITS[0]}"
+    return f"{name}  {size(entry.size):>10}  {used}  {state}  {where}".rstrip()

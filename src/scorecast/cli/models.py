@@ -9,7 +9,7 @@ import click
 
 from scorecast.cli.command import Command
 from scorecast.cli.model_uris import RegisteredName
-from scorecast.texts import printable
+from scorecast.texts import aligned, printable
 
 _COLUMNS = ("version", "aliases", "stage", "status", "created", "run_id")
 
@@ -110,12 +110,7 @@ def _facts(facts: Mapping[str, object]) -> str:
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Give rows in columns that are as wide as they must be."""
-    lines = [
-        [printable(" ".join(cell.split())) for cell in line]
-        for line in ([head] if head else []) + [*rows]
-    ]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    lines = ([head] if head else []) + [*rows]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        aligned([[printable(" ".join(cell.split())) for cell in line] for line in lines])
     )

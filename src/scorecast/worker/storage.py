@@ -24,6 +24,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 # Up to 64 files are open at a time; pages are mostly larger than this and pass the buffer by.
 _BUFFER = 128 * 1024
+_CHUNK = 1 << 20
 
 
 def filesystem_of(uri: str) -> tuple[fs.FileSystem, str]:
@@ -55,6 +56,15 @@ def filesystem_of(uri: str) -> tuple[fs.FileSystem, str]:
             "(ARROW_LIBHDFS_DIR, CLASSPATH); or choose an output on a mounted path."
         )
         raise OutputError(message) from error
+
+
+def sha256_of(filesystem: fs.FileSystem, path: str) -> str:
+    """Give the SHA-256 of a file's bytes, in hexadecimal digits. Reads all of it."""
+    digest = hashlib.sha256()
+    with filesystem.open_input_stream(path) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def is_local(filesystem: fs.FileSystem) -> bool:

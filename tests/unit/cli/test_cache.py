@@ -67,7 +67,7 @@ def test_models_are_listed_with_where_they_are_from(root: Path) -> None:
     assert f"{URI}/held" in lines[0]
     assert "in use" not in lines[1] + lines[2]
     assert "not complete" in lines[2]
-    assert f"of 20.0 GB in {root}" in lines[3]
+    assert f"of 21.5 GB in {root}" in lines[3]
     told = json.loads(cache("list", "--json").output)
     assert [entry["kind"] for entry in told["entries"]] == ["model", "model", "download"]
     assert told["entries"][0]["name"] == first
@@ -83,7 +83,7 @@ def test_what_was_not_used_for_long_is_removed(root: Path) -> None:
     shown = cache("clean", "--older-than", "30").output
     assert f"removed  {cache_name('old', shown)}" in shown
     assert f"in use, kept  {cache_name('held', shown)}" in shown
-    assert "KB freed" in shown
+    assert "kB freed" in shown
     assert left(root) == sorted([held.directory.parent.name, new])
     assert (held.directory / "MLmodel").exists()
 

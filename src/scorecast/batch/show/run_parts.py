@@ -18,11 +18,12 @@ from scorecast.batch.show.repeat import (
     repeat_command,
 )
 from scorecast.batch.show.view import Cell, Command, Facts, Section, Table, table
-from scorecast.batch.show.words import count, rate, several, size, when
+from scorecast.batch.show.words import count, rate, several, when
 from scorecast.errors import MLmodelError
 from scorecast.models.signature import Signature
 from scorecast.models.signature_json import parse_signature
 from scorecast.redaction import STARS
+from scorecast.texts import size
 
 _FILES = 20
 

@@ -18,6 +18,7 @@ from scorecast.batch.show.view import (
     View,
 )
 from scorecast.batch.show.words import readable, value
+from scorecast.texts import aligned
 
 _SIGNS = {"ok": "ok", "info": "-", "look": "LOOK", "bad": "WRONG"}
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -68,13 +69,7 @@ def _block(block: Block) -> Iterator[str]:
 def _table(block: Table) -> Iterator[str]:
     heads = [head.name for head in block.heads]
     lines = [[_cell(cell) for cell in row] for row in block.rows]
-    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
-    for line in (heads, *lines):
-        cells = [
-            f"{text:>{width}}" if head.number else f"{text:<{width}}"
-            for text, width, head in zip(line, widths, block.heads, strict=True)
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from aligned([heads, *lines], {at for at, head in enumerate(block.heads) if head.number})
     if block.folded:
         yield f"… {block.folded_text}"
 

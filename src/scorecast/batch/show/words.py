@@ -57,15 +57,6 @@ def seconds(number: float) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
-def size(number: float) -> str:
-    """Give a number of bytes."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:  # noqa: PLR2004 - the step from one unit to the next
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:,.3g} TB"
-
-
 def several(number: int, what: str) -> str:
     """Give a number of things: "1 file", "3 files"."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
