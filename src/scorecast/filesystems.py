@@ -54,6 +54,8 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
     place = azure_place(rest, os.environ) if name in AZURE else None
     if place is not None:
         return _azure(place), f"{place.container}/{unquote(place.path)}".rstrip("/")
+    if name in AZURE:
+        _refuse_foreign(rest)
     if name == "gs" and _GS_PATIENCE not in rest.partition("?")[2]:
         rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
     filesystem, path = fs.FileSystem.from_uri(
@@ -128,6 +130,22 @@ def azure_place(rest: str, environ: Mapping[str, str]) -> AzurePlace | None:
     if account and not (key or sas or server):
         return None
     return AzurePlace(container, path.strip("/"), account or named, suffix, endpoint, key, sas)
+
+
+def _refuse_foreign(rest: str) -> None:
+    """Refuse a host that is none of Azure: Arrow would send the token of a login there.
+
+    Raises:
+        ValueError: It is such a host, or the query names one.
+    """
+    authority, _, behind = rest.removeprefix("//").partition("/")
+    domain = authority.rpartition("@")[2].partition(".")[2].partition(".")[2].lower()
+    if (domain and domain not in _CLOUDS) or "_storage_authority" in behind.partition("?")[2]:
+        message = (
+            "the host is none of Azure, and credentials are sent to no other. Name a server of "
+            "your own with AZURE_STORAGE_ENDPOINT"
+        )
+        raise ValueError(message)
 
 
 def _azure(place: AzurePlace) -> fs.FileSystem:

@@ -136,3 +136,18 @@ def test_a_server_of_google_that_is_down_is_given_up_soon(rest, seconds):
     assert path == "bucket/a b"
     # How pyarrow hands a file system to another process is where it shows its options.
     assert filesystem.__reduce__()[1][0]["retry_time_limit"] == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "//box@acme.dfs.evil.example/a",
+        "//box@acme.dfs.core.windows.net/a?blob_storage_authority=.evil.example",
+    ],
+)
+def test_a_login_is_sent_to_hosts_of_azure_alone(monkeypatch, rest):
+    """Arrow would take the token of a login to any host that a URI names."""
+    for name in ("AZURE_STORAGE_ACCOUNT", "AZURE_STORAGE_KEY", "AZURE_STORAGE_CONNECTION_STRING"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="none of Azure, and credentials are sent to no other"):
+        filesystem_at("abfss", rest)
