@@ -39,7 +39,7 @@ GUARDS = (
     ("worker/storage.py", "            self._hash.update(data)\n", ""),
     ("batch/units.py", "    _check(work, record)\n", ""),
     ("batch/inputs.py", "if self.source.has_positions else {}", "if False else {}"),
-    ("batch/run.py", "            refuse_changes(self.spark, self.config, inputs)\n", ""),
+    ("batch/job_run.py", "            refuse_changes(self.spark, self.config, inputs)\n", ""),
 )
 
 JOB = """
