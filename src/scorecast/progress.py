@@ -113,7 +113,7 @@ class _Lines:
         with self._lock:
             self._done += count
             now = time.monotonic()
-            if now - self._last >= self._every:
+            if self._done and now - self._last >= self._every:
                 self._last = now
                 self._write(now - self._since)
 
