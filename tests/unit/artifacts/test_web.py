@@ -180,8 +180,12 @@ def test_addresses_that_are_signed_anew_are_one_address(
     assert len(list(cache.glob("sha256-*/origin-*"))) == 1
 
 
-def test_the_files_stay_in_the_cache_and_the_archive_does_not(content: bytes) -> None:
+def test_the_files_stay_in_the_cache_and_the_archive_does_not(
+    content: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Workers of this machine find them there; another call asks the server again."""
+    # Tests beside this one download into the usual one.
+    monkeypatch.setenv("SCORECAST_CACHE_DIR", str(tmp_path))
     with Site(sends(200, content)) as site:
         fetched = fetch_model(f"{site.url}/model.zip")
         again = fetch_model(f"{site.url}/model.zip")
