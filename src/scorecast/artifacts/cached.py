@@ -112,7 +112,7 @@ def download_files(place: Place, progress: Progress) -> ModelCopy:
         ShippingError: The cache directory cannot be used.
     """
     for _ in range(_TRIES):
-        files = sorted(place.listing(), key=lambda file: file.path)
+        files = _listed(place)
         listed = tuple((file.path, file.size, file.time) for file in files)
         origin = Origin(place.uri, (*place.facts, listed), place.fixed or _settled(files))
         with suppress(_ChangedError):
@@ -234,10 +234,14 @@ def _fill(place: Place, files: list[RemoteFile], progress: Progress, folder: Pat
     with progress(place.uri, _size(files)) as advance:
         advance(sum(file.size or 0 for file in files) - sum(file.size or 0 for file in missing))
         for_each(get, enumerate(missing), at_once=place.at_once, stop=stop)
-    if not place.fixed and sorted(place.listing(), key=lambda file: file.path) != files:
+    if not place.fixed and _listed(place) != files:
         shutil.rmtree(folder, ignore_errors=True)
         raise _ChangedError
     return model
+
+
+def _listed(place: Place) -> list[RemoteFile]:
+    return sorted(place.listing(), key=lambda file: file.path)
 
 
 def _is_complete(target: Path, file: RemoteFile) -> bool:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from scorecast.batch.config import BatchPredictConfig
+from scorecast.batch.documents import read_document
 from scorecast.batch.layout import PROFILE
 from scorecast.batch.manifest import Manifest
 from scorecast.batch.output import Output, open_output
@@ -64,10 +65,7 @@ def find_baseline(
 
 def read_profile(output: Output, manifest: Manifest) -> dict[str, Any] | None:
     """Read the profile of a published output; None where it has none that can be read."""
-    document = manifest.documents.get(PROFILE)
-    if document is None:
-        return None
-    data = output.store.read(f"{output.layout.output}/{document.path}")
+    data = read_document(output, manifest, PROFILE)
     try:
         return _content(data or b"")
     except ValueError:

@@ -39,6 +39,18 @@ def stage_document(output: Output, run_id: str, name: str, data: bytes) -> tuple
     return Document(path, len(data), hashlib.sha256(data).hexdigest()), place
 
 
+def read_document(output: Output, manifest: Manifest, name: str) -> bytes | None:
+    """Read a document of a published output; None where it has none, or the file is gone.
+
+    Raises:
+        OSError: The store refuses.
+    """
+    document = manifest.documents.get(name)
+    return (
+        None if document is None else output.store.read(f"{output.layout.output}/{document.path}")
+    )
+
+
 def with_document(
     manifest: Manifest, sources: Mapping[str, str], name: str, staged: tuple[Document, str]
 ) -> tuple[Manifest, Mapping[str, str]]:

@@ -22,6 +22,7 @@ from scorecast.batch.plan import Unit, split_units
 from scorecast.batch.prepare import Prepared, find, fit
 from scorecast.batch.publish import published
 from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
+from scorecast.batch.show.words import several
 from scorecast.errors import (
     InputMismatchError,
     OutputError,
@@ -150,7 +151,8 @@ def _dry_run(
     except (InputMismatchError, OutputError) as refused:
         return DryRun(facts=facts, columns=columns, problem=refused)
     choice = choose_engine(spark, config, prepared.inputs, prepared.job)
-    facts |= _of_plan(spark, config, prepared.inputs, choice)
+    cores = _cores(spark, choice)
+    facts |= _of_plan(spark, config, prepared.inputs, choice, cores)
     handle = model.ship(spark, preflight=preflight)
     try:
         sample = predict_in_task(spark, prepared, choice, handle)
@@ -165,7 +167,7 @@ def _dry_run(
     values, errors = results_of(sample.predictions, model.options)
     values_here, _ = results_of(here.predictions, model.options)
     found = first_difference(values, values_here, config.output_column)
-    facts |= _of_sample(prepared, sample, found, _cores(spark, choice))
+    facts |= _of_sample(prepared, sample, found, cores)
     problem = beyond_limits(config, values, errors, prepared.inputs.total_rows)
     if problem is None and not _agrees(found):
         problem = _differing(found, values, values_here, sample, here)
@@ -244,20 +246,20 @@ def _of_model(model: CheckedModel) -> dict[str, str]:
 
 
 def _of_plan(
-    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice
+    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice, cores: int
 ) -> dict[str, str]:
     rows = inputs.total_rows
     size = sum(file.size for file in inputs.held)
     units = split_units(inputs.files, inputs.rows, config.units)
     told = (
-        f"{_count(len(inputs.held), 'file')}, {size / 1e6:,.1f} MB" if inputs.held else "no files"
+        f"{several(len(inputs.held), 'file')}, {size / 1e6:,.1f} MB" if inputs.held else "no files"
     )
     tasks = _tasks(spark, inputs, choice, units)
-    parts = [_count(len(units), "unit"), *([] if tasks is None else [_count(tasks, "task")])]
+    parts = [several(len(units), "unit"), *([] if tasks is None else [several(tasks, "task")])]
     return {
         "input": f"{told}, {f'{rows:,} rows' if rows is not None else 'rows not known'}",
         "engine": f"{choice.engine}: {choice.reason}",
-        "plan": f"{', '.join(parts)} on {_count(_cores(spark, choice), 'core')}",
+        "plan": f"{', '.join(parts)} on {several(cores, 'core')}",
     }
 
 
@@ -298,14 +300,10 @@ def _of_sample(
     if total is not None and sample.seconds > 0:
         seconds = sample.seconds / rows * total / cores
         facts["expected"] = (
-            f"at most {duration(max(1, seconds))} of prediction on {_count(cores, 'core')}, at "
+            f"at most {duration(max(1, seconds))} of prediction on {several(cores, 'core')}, at "
             "the rate of the sample; reading and writing come on top"
         )
     return facts
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _agrees(found: Difference | None) -> bool:

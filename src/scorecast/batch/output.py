@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scorecast.batch.config import Mode
 from scorecast.batch.layout import MANIFEST, PROFILE, QUARANTINE, REPORT, SUCCESS, Layout
+from scorecast.batch.manifest import Manifest
 from scorecast.batch.overlap import local_path
 from scorecast.batch.stores import open_store
 from scorecast.batch.stores.base import DirectoryStore, Store
@@ -97,6 +98,30 @@ def check_mode(output: Output, mode: Mode, *, incremental: bool) -> None:
                 "or clear it."
             )
             raise OutputError(message)
+
+
+def manifest_of(output: Output, otherwise: str) -> Manifest:
+    """Give the manifest of a published output.
+
+    Args:
+        output: The output.
+        otherwise: What follows where no job has published it, as a sentence.
+
+    Raises:
+        OutputError: There is no output, or it has no manifest that can be read.
+        OSError: The store refuses.
+    """
+    found = published(output.store, output.layout)
+    if found is None:
+        message = f'There is no output at "{output.path}".'
+        raise OutputError(message)
+    if found.manifest is None:
+        message = (
+            f'The output "{output.path}" has no {MANIFEST}: no job has published it, or the file '
+            f"was removed. {otherwise}"
+        )
+        raise OutputError(message)
+    return found.manifest
 
 
 def exists(path: str) -> OutputExistsError:

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from scorecast.batch.layout import MANIFEST, SUCCESS, Layout
 from scorecast.batch.manifest import Document, Manifest, OutputFile
-from scorecast.batch.output import open_output
+from scorecast.batch.output import manifest_of, open_output
 from scorecast.batch.stores.base import Store
 from scorecast.batch.versions import published
-from scorecast.errors import OutputError, one_line
+from scorecast.errors import one_line
 from scorecast.worker.storage import filesystem_of, sha256_of
 
 _THREADS = 8
@@ -52,21 +52,12 @@ def verify(output: str, *, deep: bool = False) -> Verified:
         OutputError: There is no output, or it has no manifest that can be read.
     """
     place = open_output(output)
-    found = published(place.store, place.layout)
-    if found is None:
-        message = f'There is no output at "{output}".'
-        raise OutputError(message)
-    if found.manifest is None:
-        message = (
-            f'The output "{output}" has no {MANIFEST}: no job has published it, or the file was '
-            "removed. It cannot be checked."
-        )
-        raise OutputError(message)
+    manifest = manifest_of(place, "It cannot be checked.")
     return Verified(
         output,
-        found.manifest,
+        manifest,
         deep,
-        tuple(damages(place.store, place.layout, found.manifest, deep=deep)),
+        tuple(damages(place.store, place.layout, manifest, deep=deep)),
     )
 
 

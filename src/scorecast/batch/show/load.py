@@ -6,11 +6,11 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-from scorecast.batch.layout import MANIFEST, PROFILE
-from scorecast.batch.output import open_output
+from scorecast.batch.documents import read_document
+from scorecast.batch.layout import PROFILE
+from scorecast.batch.output import manifest_of, open_output
 from scorecast.batch.show.known import Known, Quarantine, read_profile
 from scorecast.batch.show.quarantined import read_quarantine
-from scorecast.batch.versions import published
 from scorecast.errors import OutputError
 
 
@@ -27,24 +27,13 @@ def known_of(output: str, *, show_values: bool = False) -> Known:
     place = open_output(output)
     store, layout = place.store, place.layout
     try:
-        found = published(store, layout)
+        manifest = manifest_of(place, "Nothing is known of how it was made.")
     except OSError as error:
         message = f'The output "{output}" cannot be read: {error.strerror or error}.'
         raise OutputError(message) from error
-    if found is None:
-        message = f'There is no output at "{output}".'
-        raise OutputError(message)
-    if found.manifest is None:
-        message = (
-            f'The output "{output}" has no {MANIFEST}: no job has published it, or the file was '
-            "removed. Nothing is known of how it was made."
-        )
-        raise OutputError(message)
-    manifest = found.manifest
     profile = None
     with suppress(OSError):
-        if (document := manifest.documents.get(PROFILE)) is not None:
-            profile = store.read(f"{layout.output}/{document.path}")
+        profile = read_document(place, manifest, PROFILE)
     quarantine = Quarantine(sum(file.rows for file in manifest.quarantine), 0)
     with suppress(OSError, pa.ArrowException):  # `verify` says what is wrong with files
         quarantine = read_quarantine(
