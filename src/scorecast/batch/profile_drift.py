@@ -90,7 +90,7 @@ def drift_from(
 
 def left_out_of(drift: Mapping[str, Any]) -> str:
     """Name the columns that were not compared, and why; empty where all were."""
-    given = drift["left_out"]
+    given = drift.get("left_out") or ()
     named = ", ".join(
         f'{column["role"]} "{column["name"]}" ({column["why"]})' for column in given[:_NAMED]
     )

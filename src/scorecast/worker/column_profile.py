@@ -6,7 +6,8 @@ What a column is decides what is told of it:
 kind      Arrow types                 statistics beside the number of NULL
 ========  ==========================  ============================================
 number    floats, decimals            NaN, infinity, range, moments, quantiles, distinct values
-integer   integers                    the same, and frequent values
+                                      where there are at most 512
+integer   integers                    the same, all distinct values, and frequent values
 category  text, booleans              frequent and distinct values
 date      dates                       as a number, in days since 1970
 time      times                       as a number, in microseconds since 1970 (UTC)
@@ -103,7 +104,7 @@ class ColumnProfile:
             MissingExtraError: The library for quantiles is not installed.
         """
         quantiles = None if kind in ("category", "other") else new_quantiles()
-        return cls(kind, quantiles=quantiles)
+        return cls(kind, quantiles=quantiles, distinct=Distinct(ends=kind == "number"))
 
     def add(self, values: pa.Array) -> None:
         """Take in the values of some rows."""
@@ -131,13 +132,15 @@ class ColumnProfile:
         as_floats = numbers.astype(np.float64, copy=False)
         self.moments.add(as_floats)
         self.quantiles.update(as_floats)
-        first = np.r_[True, numbers[1:] != numbers[:-1]]
-        different = numbers[first]
+        if self.distinct.many:
+            return
+        starts = np.flatnonzero(np.r_[True, numbers[1:] != numbers[:-1]])
+        different = numbers[starts]
         if self.kind == "integer":
-            starts = np.flatnonzero(first)
             self.frequent.add(different, np.diff(starts, append=len(numbers)))
-        # Minus zero equals zero, and has other bits.
-        self.distinct.add(hashed(different + 0 if numbers.dtype == np.float64 else different))
+        if self.distinct.has_room(len(different)):
+            # Minus zero equals zero, and has other bits.
+            self.distinct.add(hashed(different + 0 if numbers.dtype == np.float64 else different))
 
     def _add_categories(self, values: pa.Array) -> None:
         counted = values.drop_null().value_counts()
@@ -174,7 +177,7 @@ class ColumnProfile:
         self.moments.merge(other.moments)
         if self.quantiles is not None:
             self.quantiles.merge(other.quantiles)
-        self.distinct.add(other.distinct.hashes)
+        self.distinct.merge(other.distinct)
         self.frequent.merge(other.frequent)
 
     def to_plain(self) -> dict[str, Any]:
@@ -191,6 +194,7 @@ class ColumnProfile:
             "moments": [moments.n, moments.mean, moments.m2],
             "quantiles": None if sketch is None else encoded(sketch.serialize()),
             "distinct": encoded(self.distinct.hashes.astype("<u8").tobytes()),
+            "many": self.distinct.many,
             "frequent": [list(pair) for pair in self.frequent.counts.items()],
         }
 
@@ -213,7 +217,7 @@ def column_from_plain(plain: Mapping[str, Any]) -> ColumnProfile:
         **{name: plain[name] for name in ("kind", "count", "null", "nan", "inf", "low", "high")},
         moments=Moments(*plain["moments"]),
         quantiles=None if text is None else read_quantiles(text),
-        distinct=Distinct(hashes),
+        distinct=Distinct(hashes, ends=plain["kind"] == "number", many=plain["many"]),
         frequent=Frequent(dict(plain["frequent"])),
     )
 

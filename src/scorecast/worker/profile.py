@@ -175,8 +175,8 @@ def merged(profiles: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | Non
         None where none was taken of anything.
     """
     found = [profile for profile in profiles if profile is not None]
-    if not found:
-        return None
+    if len(found) < 2:  # noqa: PLR2004 - there is nothing to merge
+        return dict(found[0]) if found else None
     columns = list[ColumnProfile]()
     for profile in found:
         more = [column_from_plain(column) for column in profile["columns"]]

@@ -63,31 +63,59 @@ def finite(number: float) -> float | None:
 
 @dataclass(slots=True)
 class Distinct:
-    """How many different values there are: exact up to 512, then within about 4 %.
+    """How many different values there are: exact up to 512, then within about 4 %, or not told.
 
     Keeps the smallest hashes ("k minimum values", Bar-Yossef et al. 2002). The libraries that have
     such a sketch take one value at a time from Python.
 
     Attributes:
-        hashes: The smallest hashes, sorted.
+        hashes: The smallest hashes, sorted; empty after giving up.
+        ends: Whether it gives up beyond 512 values.
+        many: Whether it has given up.
     """
 
     hashes: np.ndarray[Any, Any] = field(default_factory=lambda: np.empty(0, np.uint64))
+    ends: bool = False
+    many: bool = False
+
+    def has_room(self, different: int) -> bool:
+        """Tell whether so many different values need to be hashed at all; gives up otherwise."""
+        if self.ends and different > _HASHES:
+            self._give_up()
+        return not self.many
 
     def add(self, hashes: np.ndarray[Any, Any]) -> None:
-        """Take in hashes of values, `hashed` or of equal quality; mostly without repetition."""
-        if len(self.hashes) == _HASHES:
+        """Take in hashes of different values, `hashed` or of equal quality."""
+        if self.many:
+            return
+        if len(self.hashes) == _HASHES and not self.ends:
             hashes = hashes[hashes < self.hashes[-1]]
+        if len(hashes) > _HASHES + 1:
+            hashes = np.partition(hashes, _HASHES)[: _HASHES + 1]
         if len(hashes):
             merged = np.sort(np.concatenate([self.hashes, hashes]))
-            self.hashes = merged[np.r_[True, merged[1:] != merged[:-1]]][:_HASHES]
+            different = merged[np.r_[True, merged[1:] != merged[:-1]]]
+            self.hashes = different[:_HASHES]
+            if self.ends and len(different) > _HASHES:
+                self._give_up()
+
+    def merge(self, other: Distinct) -> None:
+        """Take in what another has seen."""
+        if other.many:
+            self._give_up()
+        self.add(other.hashes)
 
     @property
-    def estimate(self) -> int:
-        """Number of different values."""
-        if len(self.hashes) < _HASHES:
+    def estimate(self) -> int | None:
+        """Number of different values; None after giving up."""
+        if self.many:
+            return None
+        if self.ends or len(self.hashes) < _HASHES:
             return len(self.hashes)
         return round((_HASHES - 1) / (float(self.hashes[-1]) / 2.0**64))
+
+    def _give_up(self) -> None:
+        self.hashes, self.many = self.hashes[:0], True
 
 
 def hashed(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

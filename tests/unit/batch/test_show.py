@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import subprocess
 from dataclasses import replace
@@ -118,6 +119,45 @@ def test_drift(psi, status, told):
     """The column that moved most is named."""
     found = check("Drift", None, profile(drift=drift(**psi)))
     assert (found.status, told in found.text) == (status, True)
+
+
+def test_columns_that_were_not_compared_are_named():
+    """What drift is not told of stands in the check, in the page and in the text, and why."""
+    given = drift(a=0.01)
+    given["left_out"] = [
+        {"name": name, "role": "input", "why": "not in the baseline"} for name in "bc"
+    ]
+    said = known(None, profile(drift=given))
+    assert "could not be compared" in check("Drift", None, profile(drift=given)).text
+    for shown in (text_of(view_of(said)), html.unescape(page_of(view_of(said)))):
+        assert 'Not compared: input "b" (not in the baseline), input "c"' in shown
+    assert "Not compared" not in text_of(view_of(known(None, profile(drift=drift(a=0.01)))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "ends"),
+    [
+        ({}, ("-43", "1,301")),
+        ({"min": -50.0, "max": 5e6}, ("-43 or less", "1,301 or more")),
+    ],
+)
+def test_outer_bins_say_that_they_hold_the_rest(changes, ends):
+    """A reader of the picture must not take its limits for those of the values."""
+    picture = column("p", "prediction", **{"min": -43.0, "max": 1301.0, **changes})
+    said = known(None, profile(picture))
+    first, last = ends
+    (line,) = (line for line in text_of(view_of(said)).splitlines() if "Distribution" in line)
+    assert line.startswith(f"Distribution of p: {first} ")
+    assert line.endswith(f" {last}")
+    page = page_of(view_of(said))
+    assert f"<span>{first}</span><span>{last}</span>" in page
+    assert ("<title>24.2 or less: " in page) is bool(changes)
+
+
+def test_more_distinct_numbers_than_are_counted():
+    """Many are no number, and none is nothing."""
+    (found,) = section("columns", None, profile(column("distance", distinct=None))).blocks
+    assert found.rows[0][-1] == "many"
 
 
 def test_what_says_nothing_on_trust():

@@ -149,6 +149,17 @@ def test_distinct_numbers_do_not_depend_on_order():
     assert one.estimate == other.estimate == pytest.approx(70_000, rel=0.15)
 
 
+@pytest.mark.parametrize(("different", "told"), [(512, 512), (513, None), (70_000, None)])
+@pytest.mark.parametrize("parts", [1, 2, 7])
+def test_floats_are_distinct_up_to_a_limit(different, told, parts):
+    """Few are exact and more are not told, however they are cut and however often they occur."""
+    numbers = RNG.permutation(np.repeat(np.arange(different) / 7, 3))
+    merged = profile(pa.array([], pa.float64()))
+    for part in np.array_split(numbers, parts):
+        merged.merge(as_sent(profile(*map(pa.array, np.array_split(part, 2)))))
+    assert merged.distinct.estimate == told
+
+
 def test_integers_keep_their_last_digit():
     """Range and frequent values of integers that no float can hold."""
     big = 2**62 + 1

@@ -138,6 +138,8 @@ def _drift(profile: Profile | None) -> Check:
         return Check("info", "Drift", "no column could be compared with the baseline")
     largest = max(measured, key=lambda column: column.psi or 0.0)
     told = f"PSI is {value(largest.psi)} at most ({largest.name})"
+    if drift.left_out:
+        told += "; some columns could not be compared"
     if not moved:
         return Check("ok", "Drift", f"{several(len(drift.columns), 'column')}: {told}")
     large = sum(column.verdict == "large" for column in moved)

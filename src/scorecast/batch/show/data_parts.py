@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scorecast.batch.file_names import shown
 from scorecast.batch.manifest import Manifest
-from scorecast.batch.show.known import ColumnProfile, Drift, Known, Profile, Quarantine
+from scorecast.batch.show.known import ColumnProfile, Drift, Known, Profile, Quarantine, Value
 from scorecast.batch.show.view import SHOWN, Bar, Block, Cell, Facts, Histogram, Section, table
 from scorecast.batch.show.words import count, rate, several, value
 
@@ -44,7 +44,21 @@ def histogram(column: ColumnProfile) -> Histogram | None:
     """Give the picture of a column, where it has one."""
     if not sum(column.counts) or len(column.edges) != len(column.counts) + 1:
         return None
-    return Histogram(f"Distribution of {column.name}", column.edges, column.counts)
+    low, high = column.edges[0], column.edges[-1]
+    return Histogram(
+        f"Distribution of {column.name}",
+        column.edges,
+        column.counts,
+        lower=_is_less(column.min, low),
+        higher=_is_less(high, column.max),
+    )
+
+
+def _is_less(one: Value | None, other: Value | None) -> bool:
+    """Compare numbers, or times as ISO 8601 text."""
+    if isinstance(one, str) and isinstance(other, str):
+        return one < other
+    return isinstance(one, float | int) and isinstance(other, float | int) and one < other
 
 
 def _frequent(column: ColumnProfile) -> Block:
@@ -128,11 +142,17 @@ def _columns_table(title: str, given: Sequence[ColumnProfile]) -> Block:
             value(column.quantiles.get("0.5")),
             value(column.mean),
             value(column.max),
-            "" if column.distinct is None else count(column.distinct),
+            _distinct(column),
         )
         for column in given
     ]
     return table(title, heads, lines, "columns")
+
+
+def _distinct(column: ColumnProfile) -> str:
+    if column.distinct is not None:
+        return count(column.distinct)
+    return "many" if column.quantiles else ""
 
 
 def _most_frequent(column: ColumnProfile) -> str:
@@ -161,6 +181,8 @@ def drift(known: Known) -> Section | None:
     notes = [_baseline(found)]
     if len(some) < len(ordered):
         notes.append(f"{len(ordered) - len(some):,} columns with less drift are left out.")
+    if found.left_out:
+        notes.append(f"Not compared: {found.left_out}.")
     return Section("drift", "Drift", (block,), tuple(notes))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from scorecast.batch.manifest import Manifest
+from scorecast.batch.profile_drift import left_out_of
 
 Value: TypeAlias = float | str
 
@@ -32,7 +33,7 @@ class ColumnProfile:
         quantiles: Values by the share of values below them.
         edges: Limits of the bins of its histogram.
         counts: Values in each bin.
-        distinct: Estimate of how many values differ.
+        distinct: Estimate of how many values differ; None where there are more than were counted.
         top: Frequent values, and how often each occurs.
     """
 
@@ -67,11 +68,19 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How far a run is from its baseline; columns are in the order of the plan."""
+    """How far a run is from its baseline; columns are in the order of the plan.
+
+    Attributes:
+        baseline: Name of the baseline.
+        rows: Rows of it.
+        columns: Columns that were compared.
+        left_out: Columns that were not, and why, in words; empty where all were.
+    """
 
     baseline: str
     rows: int
     columns: tuple[ColumnDrift, ...]
+    left_out: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +192,4 @@ def _drift(said: Mapping[str, Any] | None) -> Drift | None:
         )
         for column in said["columns"]
     ]
-    return Drift(str(said["baseline"]), said["rows"], tuple(columns))
+    return Drift(str(said["baseline"]), said["rows"], tuple(columns), left_out_of(said))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scorecast.batch.show.view import (
     Table,
     View,
 )
-from scorecast.batch.show.words import readable, value
+from scorecast.batch.show.words import ends, readable, value
 from scorecast.errors import OutputError
 from scorecast.extras import require
 
@@ -31,6 +32,12 @@ def page_of(view: View) -> str:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
+    return readable(_template().render(view=view))
+
+
+@cache
+def _template() -> Any:
+    """Compile the template, once in a process: it takes longer than a page."""
     jinja2 = require("jinja2", extra="report", needed_for="the report as a page")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scorecast.batch.show", ""),
@@ -40,7 +47,7 @@ def page_of(view: View) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"value": value, "kind": _kind}
+    environment.filters |= {"value": value, "ends": ends, "kind": _kind}
     environment.globals |= {"words": _WORDS, "signs": _SIGNS}
     pictures = {
         "histogram": svg.histogram,
@@ -56,7 +63,7 @@ def page_of(view: View) -> str:
         f"{name}_svg": lambda given, draw=draw: Markup(draw(given))  # noqa: S704
         for name, draw in pictures.items()
     }
-    return readable(environment.get_template(_TEMPLATE).render(view=view))
+    return environment.get_template(_TEMPLATE)
 
 
 def write_page(view: View, path: Path) -> None:

@@ -10,7 +10,7 @@ import math
 from html import escape
 
 from scorecast.batch.show.view import Bar, Bars, Histogram, Shares
-from scorecast.batch.show.words import count, rate, value
+from scorecast.batch.show.words import count, ends, rate, value
 
 _HEIGHT = 100
 _SMALL = 24
@@ -24,9 +24,7 @@ def histogram(picture: Histogram) -> str:
         for at, number in enumerate(picture.counts)
         if number and (share := rate(number, total))
     ]
-    told = (
-        f"{len(picture.counts)} bins from {value(picture.edges[0])} to {value(picture.edges[-1])}"
-    )
+    told = f"{len(picture.counts)} bins from {' to '.join(ends(picture))}"
     return _picture("chart", 10 * len(picture.counts), _HEIGHT, picture.title, told, "".join(bars))
 
 
@@ -96,7 +94,12 @@ def _column(at: int, height: float, told: str, *, marked: bool = False) -> str:
 
 
 def _bin(picture: Histogram, at: int) -> str:
-    return f"{value(picture.edges[at])} to {value(picture.edges[at + 1])}"
+    low, high = value(picture.edges[at]), value(picture.edges[at + 1])
+    if at == 0 and picture.lower:
+        return f"{high} or less"
+    if at == len(picture.counts) - 1 and picture.higher:
+        return f"{low} or more"
+    return f"{low} to {high}"
 
 
 def _height(number: float, most: float) -> float:

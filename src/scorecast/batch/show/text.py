@@ -17,7 +17,7 @@ from scorecast.batch.show.view import (
     Table,
     View,
 )
-from scorecast.batch.show.words import readable, value
+from scorecast.batch.show.words import ends, readable
 from scorecast.texts import aligned
 
 _SIGNS = {"ok": "ok", "info": "-", "look": "LOOK", "bad": "WRONG"}
@@ -58,7 +58,7 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Table):
         yield from _table(block)
     elif isinstance(block, Histogram):
-        first, last = value(block.edges[0]), value(block.edges[-1])
+        first, last = ends(block)
         yield f"{block.title}: {first} {_levels(block.counts)} {last}"
     elif isinstance(block, Bars):
         yield f"{block.title}: {_levels([bar.value for bar in block.bars])}, {block.usual_text}"

@@ -37,11 +37,15 @@ class Histogram:
         title: What it shows, in words.
         edges: Limits of the bins, one more than there are bins; times as ISO 8601 text.
         counts: Values in each bin.
+        lower: Whether the first bin holds all that is less, too.
+        higher: Whether the last bin holds all that is more, too.
     """
 
     title: str
     edges: tuple[float | str, ...]
     counts: tuple[float, ...]
+    lower: bool = False
+    higher: bool = False
 
 
 @dataclass(frozen=True, slots=True)

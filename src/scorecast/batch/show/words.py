@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from scorecast.batch.show.view import Histogram
+
 # What no reader should meet in a name: control characters, halves of characters, and marks that
 # turn the direction of what follows.
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -34,6 +36,14 @@ def value(number: float | str | None) -> str:
         return f"{round(number):,}"
     text = f"{number:.4g}"
     return text if "e" not in text else f"{number:.7f}".rstrip("0")
+
+
+def ends(picture: Histogram) -> tuple[str, str]:
+    """Give the limits of a histogram, and say where an outer bin holds all beyond it."""
+    low, high = value(picture.edges[0]), value(picture.edges[-1])
+    return f"{low} or less" if picture.lower else low, (
+        f"{high} or more" if picture.higher else high
+    )
 
 
 def rate(part: float, whole: float) -> str:
