@@ -4,11 +4,13 @@
     nox -f tests/noxfile.py -s "spark-3.5"                  # one
     nox -f tests/noxfile.py -s "spark-4.3" -- tests/spark/test_udf.py  # these tests
     nox -f tests/noxfile.py -s airflow                      # the DAG of conf/ by Apache Airflow
+    nox -f tests/noxfile.py -s release                      # what a release is made of
 
 A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17
 are the ones that all of these Sparks run on.
 """
 
+import json
 from pathlib import Path
 
 import nox
@@ -53,3 +55,41 @@ def airflow(session: nox.Session) -> None:
     session.install("pytest>=8.3", "hypothesis>=6.100")
     test = "tests/unit/cli/test_schedulers.py"
     session.run("python", "-m", "pytest", "-W", "default", *(session.posargs or [test]))
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build a release: wheel, sdist, the versions it was tried with, its bill of materials.
+
+    All go into build/dist. The last step asks the advisory database of PyPI about these versions,
+    and fails where one has a known hole; it needs a way to pypi.org itself, no mirror has that.
+    """
+    root = Path(__file__).resolve().parents[1]
+    session.chdir(root)
+    dist = root / "build" / "dist"
+    session.install("build", "cyclonedx-bom>=7", "pip-audit>=2.9")
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    (wheel,) = dist.glob("*.whl")
+    # Only the product is in this environment, so that its list is that of a user.
+    users = Path(session.create_tmp()) / "user"
+    session.run("python", "-m", "venv", "--clear", str(users))
+    python = str(users / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", f"{wheel}[report,rich,sklearn]")
+    session.run(str(users / "bin" / "scorecast"), "--help", silent=True)
+    frozen = session.run(python, "-m", "pip", "freeze", "--exclude", "scorecast", silent=True)
+    lock = dist / "requirements.lock"
+    lock.write_text(str(frozen))
+    bill = dist / f"{wheel.stem}.cdx.json"
+    session.run(
+        *("python", "-m", "cyclonedx_py", "environment", "--output-file", str(bill)),
+        *("--pyproject", "pyproject.toml", "--output-reproducible", python),
+    )
+    tools = {"pip", "setuptools", "scorecast"}
+    listed = {
+        f"{part['name']}=={part['version']}"
+        for part in json.loads(bill.read_text())["components"]
+        if part["name"] not in tools
+    }
+    if listed != set(lock.read_text().split()):
+        session.error(f"{bill} and {lock} differ: {sorted(listed ^ set(lock.read_text().split()))}")
+    session.run("python", "-m", "pip_audit", "--strict", "--no-deps", "--requirement", str(lock))

@@ -197,3 +197,38 @@ def test_quiet_says_nothing_on_the_way(slow, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert "rows/s" not in ran.stderr
     assert Path(tmp_path / "out" / "_MANIFEST.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of Jupyter's own packages
+def test_a_bar_is_drawn_in_a_notebook(slow, tmp_path, monkeypatch):
+    """A cell that runs a job has a widget which ends at all rows, and the report's table below."""
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipywidgets")
+    import nbformat
+
+    monkeypatch.setenv("PYTHONPATH", str(Path(scorecast.__file__).parents[1]))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    _, (_, model, _, rows) = slow
+    start = (
+        "from pyspark.sql import SparkSession\n"
+        "from scorecast import BatchPredictConfig, batch_predict\n"
+        'spark = SparkSession.builder.master("local[2]").getOrCreate()'
+    )
+    job = (
+        f"job = BatchPredictConfig(model_uri={model!r}, input={rows!r}, units=2, batch_size=1,\n"
+        f"                         output={str(tmp_path / 'out')!r})\n"
+        "batch_predict(spark, job)"
+    )
+    cells = (start, job, "spark.stop()")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbclient.NotebookClient(book, timeout=SECONDS, kernel_name="python3").execute(cwd=tmp_path)
+    shown = [output.get("data", {}) for output in book.cells[1].outputs]
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
+    assert shown[-1]["text/html"].startswith("<table>")
+    kept = book.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    states = [widget["state"] for widget in kept.values()]
+    (bar,) = (state for state in states if state.get("_model_name") == "FloatProgressModel")
+    assert (bar["value"], bar["max"], bar["bar_style"]) == (ROWS, ROWS, "success")
+    texts = [state["value"] for state in states if state.get("_model_name") == "HTMLModel"]
+    assert any("predict" in text for text in texts)
+    assert any("rows/s" in text for text in texts)

@@ -131,14 +131,22 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def mlflow_server(folder: Path, cert: Path, key: Path, client: Path):
-    """Run an MLflow server that passes artifacts on while the block runs; give its URL."""
+def mlflow_server(folder: Path, cert: Path, key: Path, client: Path, *more: str):
+    """Run an MLflow server that passes artifacts on while the block runs; give its URL.
+
+    Args:
+        folder: Where it keeps everything.
+        cert: Its certificate.
+        key: The key of it.
+        client: Certificate of those clients that show one.
+        more: Options of ``mlflow server``.
+    """
     url = f"https://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--workers", "1"]
     command += ["--port", url.rpartition(":")[2], "--artifacts-destination", folder / "artifacts"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'store.db'}"]
     tls = f"--ssl-keyfile {key} --ssl-certfile {cert} --ssl-ca-certs {client} --ssl-cert-reqs 1"
-    command += ["--uvicorn-opts", tls]
+    command += ["--uvicorn-opts", tls, *more]
     log = folder / "log"
     with log.open("wb") as file:
         process = subprocess.Popen(

@@ -254,8 +254,8 @@ _TERMINAL = (
     click.option(
         "--summary-json",
         metavar="PATH",
-        help="Write what became of the run as JSON, also when it fails, but for wrong options; - "
-        "prints it instead of text.",
+        help="Write what became of the run as JSON, also when it fails; - prints it instead of "
+        "text.",
     ),
 )
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from scorecast.cli.batch_options import GROUPS, NOT_OF_THE_JOB, OTHER_NAMES
-from scorecast.cli.command import Command
+from scorecast.cli.command import Command, Shown
 from scorecast.cli.exit_codes import OK, SKIPPED
-from scorecast.cli.job_options import PREFIX, config_table
-from scorecast.cli.logs import logging_to_stderr
+from scorecast.cli.job_options import PREFIX, config_table, misspelt_variables
+from scorecast.cli.logs import log_message, logging_to_stderr
 from scorecast.cli.options import MODEL_ENVIRONMENT
 from scorecast.cli.summary_file import STDOUT, summary_file
+from scorecast.errors import ConfigError
 
 if TYPE_CHECKING:
     from scorecast.batch.config import BatchPredictConfig
@@ -50,9 +53,45 @@ Exit codes:
 """
 
 
+class _BatchPredict(Command):
+    """Tells of wrong options as of any other end: in the log's format, and in the summary."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing:  # a shell asks how the line may go on
+            return super().parse_args(ctx, args)
+        shown, asked = ctx.ensure_object(Shown), self._legible(ctx, list(args))
+        shown.as_json = asked["log_format"] == "json"
+        for text in misspelt_variables(ctx, os.environ):
+            if shown.as_json:
+                log_message(text, logging.WARNING)
+            else:
+                click.echo(f"Warning: {text}", err=True)
+        try:
+            return super().parse_args(ctx, args)
+        except (click.UsageError, ConfigError):
+            with summary_file(asked["summary_json"]):
+                raise
+
+    def _legible(self, ctx: click.Context, args: list[str]) -> dict[str, Any]:
+        """Give how to tell of what is wrong, whatever is wrong with other options."""
+        aside = click.Context(
+            self,
+            auto_envvar_prefix=ctx.auto_envvar_prefix,
+            resilient_parsing=True,
+            ignore_unknown_options=True,
+            allow_extra_args=True,
+        )
+        values, _, _ = self.make_parser(aside).parse_args(args)
+        return {
+            str(param.name): values.get(param.name) or param.value_from_envvar(aside)
+            for param in self.params
+            if param.name in ("log_format", "summary_json")
+        }
+
+
 @click.command(
     "batch-predict",
-    cls=Command,
+    cls=_BatchPredict,
     groups=GROUPS,
     examples=_EXAMPLES,
     environment=(

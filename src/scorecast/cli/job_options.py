@@ -46,7 +46,7 @@ _COMMAND_LINE_ONLY = ("config", "show_config", "verbose")
 def _read_config(ctx: click.Context, option: click.Parameter, file: str | None) -> None:
     if ctx.resilient_parsing:
         return
-    _check_environment(ctx, os.environ)
+    _refuse_variables(ctx, os.environ)
     if file is None:
         return
     from scorecast.cli.job_file import read_job_file
@@ -83,36 +83,35 @@ def file_options(command: click.Command) -> Iterator[click.Option]:
             yield param
 
 
-def _check_environment(ctx: click.Context, environ: Mapping[str, str]) -> None:
-    """Warn of variables that look like options and are not read.
+def _refuse_variables(ctx: click.Context, environ: Mapping[str, str]) -> None:
+    """Refuse variables of options that are not taken from there.
 
-    One of an option that is not taken from there is an error: without it, the job would do
-    something else than whoever set it wants.
+    Without them, the job would do something else than whoever set them wants.
     """
-    allowed, refused = set(), {}
-    for option in ctx.command.params:
+    for option in _options(ctx.command):
         name = f"{PREFIX}_{str(option.name).upper()}"
-        if not isinstance(option, click.Option):
-            continue
-        if option.allow_from_autoenv:
-            allowed.add(name)
-        else:
-            refused[name] = option.opts[0]
-    for name in sorted(environ):
-        if name in allowed or name in OTHER_VARIABLES or not environ[name]:
-            continue
-        if option_name := refused.get(name):
+        if not option.allow_from_autoenv and environ.get(name):
+            given = option.opts[0]
             message = (
-                f"The environment variable {name} is set, and {option_name} is not taken from the "
-                f"environment. Give {option_name} on the command line, and unset {name}."
+                f"The environment variable {name} is set, and {given} is not taken from the "
+                f"environment. Give {given} on the command line, and unset {name}."
             )
             raise ConfigError(message)
-        near = get_close_matches(name, allowed, n=1, cutoff=_NEAR)
+
+
+def misspelt_variables(ctx: click.Context, environ: Mapping[str, str]) -> Iterator[str]:
+    """Give a warning for each variable that looks like one of an option and is not read."""
+    known = {f"{PREFIX}_{str(option.name).upper()}" for option in _options(ctx.command)}
+    for name in sorted(environ):
+        if name in known | OTHER_VARIABLES or not environ[name]:
+            continue
+        near = get_close_matches(name, known, n=1, cutoff=_NEAR)
         if near and name.startswith(f"{PREFIX}_"):
-            click.echo(
-                f"Warning: the environment variable {name} is not read. Did you mean {near[0]}?",
-                err=True,
-            )
+            yield f"the environment variable {name} is not read. Did you mean {near[0]}?"
+
+
+def _options(command: click.Command) -> Iterator[click.Option]:
+    return (param for param in command.params if isinstance(param, click.Option))
 
 
 def config_table(ctx: click.Context, shown: Mapping[str, Any]) -> str:

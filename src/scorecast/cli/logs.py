@@ -100,9 +100,9 @@ def log_error(error: Exception, *, verbose: bool) -> None:
     _emit(logging.ERROR, str(error), context, (type(shown), shown, shown.__traceback__))
 
 
-def log_message(text: str) -> None:
-    """Write what ended a run and is no error of ours as a line of JSON on stderr."""
-    _emit(logging.ERROR, text, {}, None)
+def log_message(text: str, level: int = logging.ERROR) -> None:
+    """Write what is no error of ours, such as what ended a run, as a line of JSON on stderr."""
+    _emit(level, text, {}, None)
 
 
 def _emit(level: int, text: str, context: dict[str, Any], error: Any) -> None:

@@ -59,6 +59,8 @@ def _published(report: RunReport) -> dict[str, Any]:
 def _failed(error: BaseException) -> dict[str, Any]:
     if isinstance(error, ScorecastError):
         code, text = exit_code(error), str(error)
+    elif isinstance(error, click.ClickException):
+        code, text = error.exit_code, error.format_message()
     elif isinstance(error, SystemExit):
         code, text = error.code if isinstance(error.code, int) else BUG, "ended by a signal"
     elif isinstance(error, KeyboardInterrupt):

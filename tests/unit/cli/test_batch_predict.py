@@ -1,5 +1,7 @@
 """What ``scorecast batch-predict`` refuses before Spark starts."""
 
+import json
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,3 +62,52 @@ def test_options_that_do_not_fit(run, capsys, more, words):
     """They are usage."""
     assert run(*more) == 2
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--batchsize", "4"],
+        ["--batch-size", "many"],
+        ["--engine", "warp"],
+        ["--max-errors", "3"],
+        ["stray"],
+        ["--batch-size"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("where", ["before", "environment"])
+def test_wrong_options_are_told_to_machines(run, tmp_path, capsys, monkeypatch, wrong, where):
+    """As JSON where that is asked for, though it be after them, and in the file of the summary."""
+    summary = tmp_path / "summary.json"
+    asked = ["--log-format", "json", "--summary-json", str(summary)]
+    if where == "environment":
+        monkeypatch.setenv("SCORECAST_LOG_FORMAT", "json")
+        monkeypatch.setenv("SCORECAST_SUMMARY_JSON", str(summary))
+        asked = []
+    # What lacks its value can only be the last word.
+    given = [*asked, *wrong] if wrong == ["--batch-size"] else [*wrong, *asked]
+    assert run(*given) == 2
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    said = json.loads(summary.read_text())
+    assert (out, said["status"], said["exit_code"]) == ("", "failed", 2)
+    assert said["error"]["message"] == json.loads(line)["msg"]
+    assert wrong[0].strip("-").replace("-", "") in said["error"]["message"].replace(
+        "-", ""
+    ).replace("_", "")
+
+
+def test_what_is_wrong_around_options_is_told_to_machines(run, tmp_path, capsys, monkeypatch):
+    """A key of the file is an error of ours and has a code, a variable that nobody reads none."""
+    (tmp_path / "job.yaml").write_text("modde: append\n")
+    monkeypatch.setenv("SCORECAST_MODDE", "append")
+    monkeypatch.setenv("SCORECAST_LOG_FORMAT", "json")
+    assert run("--config", str(tmp_path / "job.yaml"), "--summary-json", "-") == 2
+    out, err = capsys.readouterr()
+    said, (warning, error) = json.loads(out)["error"], map(json.loads, err.splitlines())
+    assert warning["level"] == "WARNING"
+    assert "SCORECAST_MODDE is not read" in warning["msg"]
+    assert said["code"].startswith("SC")
+    assert error["context"]["code"] == said["code"]
+    assert 'Did you mean "mode"' in said["message"] == error["msg"]
