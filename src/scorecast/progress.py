@@ -19,6 +19,8 @@ from scorecast.texts import size
 
 _LOG = logging.getLogger(__name__)
 _DELAY = 1.0
+# Between two lines that say that nothing is done yet: workers may be loading a large model.
+_PATIENCE = 30.0
 
 Unit: TypeAlias = Literal["bytes", "rows"]
 
@@ -113,7 +115,7 @@ class _Lines:
         with self._lock:
             self._done += count
             now = time.monotonic()
-            if self._done and now - self._last >= self._every:
+            if now - self._last >= (self._every if self._done else max(_PATIENCE, self._every)):
                 self._last = now
                 self._write(now - self._since)
 
@@ -129,7 +131,10 @@ class _Lines:
         parts = [f"{self._what}: {_amount(done, unit)}"]
         if total:
             parts = [f"{parts[0]} of {_amount(total, unit)} ({done / total:.0%})"]
-        parts.append(f"{_amount(round(rate), unit)}/s")
+        if done:
+            parts.append(f"{_amount(round(rate), unit)}/s")
+        else:
+            parts.append(f"none yet after {duration(seconds)}")
         if left is not None:
             parts.append(f"{duration(left)} left")
         context = {

@@ -118,16 +118,16 @@ def compare(
         then: What becomes of the output, and what to do.
 
     Returns:
-        What `drift_from` gives.
+        What `drift_from` gives; None without a baseline.
 
     Raises:
         InputDataError: The job names the baseline, and nothing in it can be compared.
     """
     drift = None if baseline is None else drift_from(baseline, columns, found)
     has_rows = any(column.count for column in found)
-    if drift is None and baseline is not None and config.baseline is not None and has_rows:
+    if drift is not None and not drift["columns"] and config.baseline is not None and has_rows:
         message = (
-            f'Nothing can be compared with the baseline "{baseline.name}": it has none of the '
+            f'Nothing can be compared with the baseline "{drift["baseline"]}": it has none of the '
             f"columns of the run with values of the same kind. {then}"
         )
         raise InputDataError(message)
@@ -180,7 +180,7 @@ def _profiled(path: str, columns: Sequence[Column]) -> dict[str, Any]:
     if not inputs:
         message = "none of its columns is an input of the model"
         raise ValueError(message)
-    plan = ProfilePlan(tuple(range(len(inputs))), sampling_bits(data.count_rows()))
+    plan = ProfilePlan(tuple(range(len(inputs))), sampling_bits(data.count_rows(), len(inputs)))
     profiler = Profiler(plan)
     for batch in data.to_batches(columns=[column.name for column in inputs]):
         profiler.add(batch, pa.nulls(batch.num_rows), None)

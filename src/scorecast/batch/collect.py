@@ -20,7 +20,7 @@ from scorecast.errors import OutputError
 SILENT_SECONDS = 24 * 3600.0
 """How long the staging of a dead run is kept, so that the same job may go on with it."""
 
-_STAGING = ("plan.json", "data", "stops", "commits", "ready")
+_STAGING = ("plan.json", "data", "stops", "profiles", "commits", "ready")
 
 
 def collect(  # noqa: PLR0913 - what decides on what goes

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from scorecast.batch.baseline import find_baseline
 from scorecast.batch.budget import allowed_errors
+from scorecast.batch.column_checks import OK, ColumnCheck, column_checks
 from scorecast.batch.config import BatchPredictConfig
 from scorecast.batch.describe import package_versions
 from scorecast.batch.earlier import known_files, run_before
@@ -17,12 +19,15 @@ from scorecast.batch.engines.spans import divide
 from scorecast.batch.failures import classified
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.key import key_of
-from scorecast.batch.output import check_mode, open_output
-from scorecast.batch.plan import Unit, split_units
+from scorecast.batch.output import Output, check_mode, open_output
+from scorecast.batch.plan import split_units
 from scorecast.batch.prepare import Prepared, find, fit
+from scorecast.batch.profile_plan import plan_profile, profiled_columns
 from scorecast.batch.publish import published
 from scorecast.batch.sample import Difference, first_difference, predict_here, predict_in_task
 from scorecast.batch.show.words import several
+from scorecast.batch.units import UNITS_AT_ONCE
+from scorecast.batch.versions import Published
 from scorecast.errors import (
     InputMismatchError,
     OutputError,
@@ -32,39 +37,16 @@ from scorecast.errors import (
 from scorecast.models.load import flavor_of
 from scorecast.progress import Progress, duration, shown
 from scorecast.spark.prepare import CheckedModel
-from scorecast.spark.types import to_arrow
 from scorecast.spark.versions import described, is_connect, parallelism
-from scorecast.texts import aligned
-from scorecast.worker.arrow_types import fits, readable
+from scorecast.texts import aligned, size
 from scorecast.worker.isolate import too_many_errors
 from scorecast.worker.sample import Sample, results_of
 from scorecast.worker.tally import nan_predicted, not_finite
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-    from pyspark.sql import types as st
 
-# Sums of floating-point numbers differ in their last digits with the order of the summands.
-_ROUNDING = 1e-9
-_OK = "ok"
 _MOST_SHOWN = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnCheck:
-    """A column that the model takes.
-
-    Attributes:
-        column: Its name.
-        wanted: Declared type.
-        got: Type in the input, or nothing.
-        verdict: ``ok``, ``missing``, ``wrong type`` or ``left out``.
-    """
-
-    column: str
-    wanted: str
-    got: str
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +69,7 @@ class DryRun:
         return "\n".join(["dry run     nothing is written", *lines, *self._table()])
 
     def _table(self) -> Iterable[str]:
-        wrong = [check for check in self.columns if check.verdict != _OK]
+        wrong = [check for check in self.columns if check.verdict != OK]
         shown = self.columns if len(self.columns) <= _MOST_SHOWN else wrong
         if len(shown) < len(self.columns):
             yield f"{len(self.columns)} columns, {len(self.columns) - len(wrong)} ok"
@@ -152,7 +134,12 @@ def _dry_run(
         return DryRun(facts=facts, columns=columns, problem=refused)
     choice = choose_engine(spark, config, prepared.inputs, prepared.job)
     cores = _cores(spark, choice)
-    facts |= _of_plan(spark, config, prepared.inputs, choice, cores)
+    tasks = _tasks(spark, config, prepared.inputs, choice)
+    facts |= _of_plan(config, prepared.inputs, choice, cores, tasks)
+    try:
+        facts |= _of_baseline(config, output, base, prepared)
+    except ScorecastError as refused:
+        return DryRun(facts=facts, columns=columns, problem=refused)
     handle = model.ship(spark, preflight=preflight)
     try:
         sample = predict_in_task(spark, prepared, choice, handle)
@@ -167,7 +154,9 @@ def _dry_run(
     values, errors = results_of(sample.predictions, model.options)
     values_here, _ = results_of(here.predictions, model.options)
     found = first_difference(values, values_here, config.output_column)
-    facts |= _of_sample(prepared, sample, found, cores)
+    # Two units run at once.
+    busy = cores if tasks is None else min(cores, max(1, sum(sorted(tasks)[-UNITS_AT_ONCE:])))
+    facts |= _of_sample(prepared, sample, found, busy)
     problem = beyond_limits(config, values, errors, prepared.inputs.total_rows)
     if problem is None and not _agrees(found):
         problem = _differing(found, values, values_here, sample, here)
@@ -192,47 +181,6 @@ def beyond_limits(
     return nan_predicted(nan) if config.fail_on_nan and nan else None
 
 
-def column_checks(
-    model: CheckedModel, schema: st.StructType, columns: Sequence[str] | None
-) -> tuple[ColumnCheck, ...]:
-    """Hold the model's inputs against the columns of the data.
-
-    Args:
-        model: The model; one without a signature takes any columns.
-        schema: Columns of the data.
-        columns: Columns to predict on by position; None takes them by name.
-    """
-    specs = model.resolved.info.enforced_signature.inputs
-    if not specs:
-        return ()
-    found = []
-    for position, spec in enumerate(specs):
-        source: str | None = str(spec.name)
-        if columns is not None:
-            source = columns[position] if position < len(columns) else None
-        elif spec.name is None:
-            source = schema.names[position] if position < len(schema.names) else None
-        wanted = f"{spec.type}{'' if spec.required else ', optional'}"
-        name = str(spec.name if spec.name is not None else source or position)
-        if source not in schema.names:
-            found.append(
-                ColumnCheck(name, wanted, "nothing", "missing" if spec.required else "left out")
-            )
-            continue
-        kind = _arrow_or_none(schema[source].dataType, model.time_zone)
-        good = kind is not None and fits(kind, spec.type)
-        got = schema[source].dataType.simpleString() if kind is None else readable(kind)
-        found.append(ColumnCheck(name, wanted, got, _OK if good else "wrong type"))
-    return tuple(found)
-
-
-def _arrow_or_none(kind: st.DataType, zone: str) -> pa.DataType | None:
-    try:
-        return to_arrow(kind, zone)
-    except InputMismatchError:
-        return None
-
-
 def _of_model(model: CheckedModel) -> dict[str, str]:
     resolved = model.resolved
     return {
@@ -246,16 +194,19 @@ def _of_model(model: CheckedModel) -> dict[str, str]:
 
 
 def _of_plan(
-    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice, cores: int
+    config: BatchPredictConfig,
+    inputs: Inputs,
+    choice: Choice,
+    cores: int,
+    tasks: Sequence[int] | None,
 ) -> dict[str, str]:
     rows = inputs.total_rows
-    size = sum(file.size for file in inputs.held)
+    held = sum(file.size for file in inputs.held)
     units = split_units(inputs.files, inputs.rows, config.units)
-    told = (
-        f"{several(len(inputs.held), 'file')}, {size / 1e6:,.1f} MB" if inputs.held else "no files"
-    )
-    tasks = _tasks(spark, inputs, choice, units)
-    parts = [several(len(units), "unit"), *([] if tasks is None else [several(tasks, "task")])]
+    told = f"{several(len(inputs.held), 'file')}, {size(held)}" if inputs.held else "no files"
+    parts = [several(len(units), "unit")]
+    if tasks is not None:
+        parts.append(several(sum(tasks), "task"))
     return {
         "input": f"{told}, {f'{rows:,} rows' if rows is not None else 'rows not known'}",
         "engine": f"{choice.engine}: {choice.reason}",
@@ -263,17 +214,25 @@ def _of_plan(
     }
 
 
+def _of_baseline(
+    config: BatchPredictConfig, output: Output, base: Published | None, prepared: Prepared
+) -> dict[str, str]:
+    """Look for what the job would compare its profile with, and fail as it would."""
+    plan_profile(config, prepared.job, prepared.inputs)
+    columns = profiled_columns(prepared.job, prepared.inputs)
+    found = find_baseline(config, output, base, columns)
+    return {} if found is None else {"baseline": found.name}
+
+
 def _tasks(
-    spark: SparkSession, inputs: Inputs, choice: Choice, units: Sequence[Unit]
-) -> int | None:
-    """Count the tasks of all units, where that can be known before they run."""
+    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice
+) -> list[int] | None:
+    """Count the tasks of each unit, where that can be known before they run."""
     if (reading := choice.reading) is not None:
-        return sum(
-            len(divide(spans, reading.cores, reading.sizes))
-            for unit in units
-            if (spans := reading.spans(unit.files))
-        )
-    return None if is_connect(spark) else int(inputs.source.df.rdd.getNumPartitions())
+        units = split_units(inputs.files, inputs.rows, config.units)
+        spans = (reading.spans(unit.files) for unit in units)
+        return [len(divide(some, reading.cores, reading.sizes)) for some in spans if some]
+    return None if is_connect(spark) else [int(inputs.source.df.rdd.getNumPartitions())]
 
 
 def _cores(spark: SparkSession, choice: Choice) -> int:
@@ -307,7 +266,7 @@ def _of_sample(
 
 
 def _agrees(found: Difference | None) -> bool:
-    return found is None or (found.size is not None and found.size <= _ROUNDING)
+    return found is None or found.rounding
 
 
 def _differing(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -46,6 +46,7 @@ from scorecast.batch.output import (
 )
 from scorecast.batch.plan import Plan, split_units
 from scorecast.batch.profile import take_profile
+from scorecast.batch.profile_files import ProfileFiles
 from scorecast.batch.profile_plan import plan_profile, profiled_columns
 from scorecast.batch.provenance import provenance_values
 from scorecast.batch.publish import (
@@ -159,7 +160,10 @@ class JobRun:
             self.clock.refuse_late()
             self.context.step("run:compare-input")
             refuse_changes(self.spark, self.config, inputs)
-            profile = take_profile(self.config, self.job, inputs, plan.run_id, records, baseline)
+            files = ProfileFiles(store, layout.profiles(plan.run_id))
+            profile = take_profile(
+                self.config, self.job, inputs, plan.run_id, records, files, baseline
+            )
             manifest, sources = self._manifest(base, plan, inputs, records, choice)
             if profile.data is not None:
                 document = stage_document(self.output, manifest.run_id, PROFILE, profile.data)
@@ -254,6 +258,7 @@ class JobRun:
         # What a condition leaves out is counted by nobody before it is read.
         known = None if config.where is not None else inputs.total_rows
         left = None if known is None else known - sum(record.rows_in for record in done)
+        profiles = store.uri(layout.profiles(plan.run_id))
         with self.context.progress("predict", left, "rows") as advance:
             work = UnitWork(
                 spark=self.spark,
@@ -271,7 +276,7 @@ class JobRun:
                     allowed=allowed,
                     notes=store.uri(layout.run(plan.run_id, "stops")),
                     constants=self._constants(plan),
-                    profile=statistics,
+                    profile=None if statistics is None else replace(statistics, folder=profiles),
                 ),
                 filters=config.where is not None,
                 allowed=allowed,

@@ -10,6 +10,7 @@ Beside an output ``out`` stands the hidden directory ``.out.scorecast`` (on a fl
     runs/RUN/commits/UNIT.json   one record for each unit that is complete
     runs/RUN/data/UNIT/     part files of all attempts
     runs/RUN/stops/         why tasks stopped, and how many rows failed so far
+    runs/RUN/profiles/      statistics of tasks and of units
     runs/RUN/ready/         the whole new output, until it changes places with the old one
     runs/RUN/version/       links to the files of the output that this run published
     runs/RUN/replaced/      the output that this run replaced
@@ -71,6 +72,10 @@ class Layout:
     def runs(self) -> str:
         """Directory of all runs."""
         return f"{self.control}/runs"
+
+    def profiles(self, run_id: str) -> str:
+        """Directory of the statistics of a run."""
+        return self.run(run_id, "profiles")
 
     def run(self, run_id: str, *parts: str) -> str:
         """Path of something that belongs to a run."""

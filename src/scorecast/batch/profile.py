@@ -7,7 +7,7 @@ tasks that count, and the run those of its units, resumed ones included, into ``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from scorecast.batch.engines.job import Job
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.profile_columns import describe
 from scorecast.batch.profile_drift import Baseline, left_out_of, refuse_drift
+from scorecast.batch.profile_files import ProfileFiles
 from scorecast.batch.profile_plan import profiled_columns, without_rows
 from scorecast.batch.units import UnitRecord
 from scorecast.errors import DriftError, WorkerEnvironmentError
@@ -55,6 +56,7 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     inputs: Inputs,
     run_id: str,
     records: Sequence[UnitRecord],
+    files: ProfileFiles,
     baseline: Baseline | None,
 ) -> Profile:
     """Merge the statistics of all units, and hold them against the baseline.
@@ -69,20 +71,11 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     if not can_profile():
         return Profile(None, f"none; for one: {_INSTALL}")
     rows = sum(record.rows_in for record in records)
-    found = merged(record.profile for record in records)
-    if found is None and rows:
-        if config.max_drift is not None:
-            message = (
-                "No statistics were taken, which --max-drift needs: workers lack the package "
-                "datasketches, or all units were made by an earlier try without a profile. Nothing "
-                f"was published. Install it there ({_INSTALL}), or begin anew with --force."
-            )
-            raise WorkerEnvironmentError(message)
-        return Profile(None, f"none was taken; for one, on all workers: {_INSTALL}")
-    if problem := _unlike(records):
-        if config.max_drift is not None:
-            raise DriftError(_UNKNOWN.format(problem))
-        return Profile(None, f"none: {problem}; a run with --force has one")
+    found, problem = _merged(records, files)
+    if problem or (rows and found is None):
+        return _without(config, problem if found is not None else "")
+    if config.max_drift is not None and baseline is not None and not rows:
+        _refuse_nothing(config, baseline)
     columns = profiled_columns(job, inputs)
     profiled = found["rows"] if found else 0
     counted = (
@@ -104,23 +97,67 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     }
     data = (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
     note = f"{profiled:,} of {rows:,} rows"
-    if drift is None and config.max_drift is not None:
-        what = "no baseline" if baseline is None else "nothing in the baseline"
-        note += f"; {what} to compare with"
-    elif drift is not None and drift["left_out"]:
-        note += f"; not compared: {left_out_of(drift)}"
-    return Profile(data, note, drift)
+    return Profile(data, f"{note}{_not_compared(config, drift)}", drift)
 
 
-def _unlike(records: Sequence[UnitRecord]) -> str:
-    """Say why the statistics of units cannot be merged; empty where they can."""
-    read = [record for record in records if record.rows_in]
-    without = sum(record.profile is None for record in read)
-    if without:
-        return (
-            f"{without} of {len(read)} units have no statistics, which an earlier try or workers "
-            "without the package datasketches made"
+def _without(config: BatchPredictConfig, problem: str) -> Profile:
+    """Give the profile of a run that has none, unless options need one."""
+    if problem:
+        if config.max_drift is not None:
+            raise DriftError(_UNKNOWN.format(problem))
+        return Profile(None, f"none: {problem}; a run with --force has one")
+    if config.max_drift is not None:
+        message = (
+            "No statistics were taken, which --max-drift needs: workers lack the package "
+            "datasketches, or all units were made by an earlier try without a profile. Nothing "
+            f"was published. Install it there ({_INSTALL}), or begin anew with --force."
         )
-    if len({record.profile["bits"] for record in read if record.profile is not None}) > 1:
-        return "units hold samples of different rates, from tries with different --profile"
-    return ""
+        raise WorkerEnvironmentError(message)
+    return Profile(None, f"none was taken; for one, on all workers: {_INSTALL}")
+
+
+def _not_compared(config: BatchPredictConfig, drift: Mapping[str, Any] | None) -> str:
+    """Say what was not held against a baseline, behind the number of rows."""
+    if drift is None:
+        return "; no baseline to compare with" if config.max_drift is not None else ""
+    if not drift["columns"]:
+        return f"; nothing could be compared with {drift['baseline']}"
+    return f"; not compared: {left_out_of(drift)}" if drift["left_out"] else ""
+
+
+def _refuse_nothing(config: BatchPredictConfig, baseline: Baseline) -> None:
+    """Refuse an output without rows where the baseline has some; to add none changes nothing."""
+    before = baseline.profile["rows"]
+    if before and config.mode in ("error", "overwrite") and not config.incremental:
+        message = (
+            f'No row was predicted on, and the baseline "{baseline.name}" has {before:,} rows, '
+            "which --max-drift takes for drift. Nothing was published. Check the input and --where;"
+            " to publish an empty output, run without --max-drift."
+        )
+        raise DriftError(message)
+
+
+def _merged(
+    records: Sequence[UnitRecord], files: ProfileFiles
+) -> tuple[dict[str, Any] | None, str]:
+    """Merge the statistics of units, and say why they are not those of all rows, if so."""
+    read = [record for record in records if record.rows_in]
+    there, bits = 0, set[int]()
+
+    def each() -> Iterator[dict[str, Any]]:
+        nonlocal there
+        for profile in files.read([record.profile for record in read if record.profile]):
+            if profile is not None:
+                there += 1
+                bits.add(profile["bits"])
+                yield profile
+
+    found, problem = merged(each()), ""
+    if there < len(read):
+        problem = (
+            f"{len(read) - there} of {len(read)} units have no statistics, which an earlier try or "
+            "workers without the package datasketches made"
+        )
+    elif len(bits) > 1:
+        problem = "units hold samples of different rates, from tries with different --profile"
+    return found, problem

@@ -58,14 +58,11 @@ def psi(expected: np.ndarray[Any, Any], actual: np.ndarray[Any, Any]) -> float:
 
 def drift_from(
     baseline: Baseline, columns: Sequence[Column], found: Sequence[ColumnProfile]
-) -> dict[str, Any] | None:
-    """Compare a run with a baseline; see ``_PROFILE.json``.
+) -> dict[str, Any]:
+    """Compare a run with a baseline; gives what ``_PROFILE.json`` says of it.
 
-    Columns that the baseline does not have, or has as another kind, are not compared but listed;
-    integers and other numbers are one kind here.
-
-    Returns:
-        None where there are no columns or no rows to compare.
+    Columns that the baseline does not have, or has as another kind, are not compared but listed,
+    as are all where one of the two has no rows; integers and other numbers are one kind here.
     """
     before = {(column["role"], column["name"]): column for column in baseline.profile["columns"]}
     compared, left_out = [], []
@@ -76,14 +73,12 @@ def drift_from(
             left_out.append({"name": column.name, "role": column.role, "why": reason})
         else:
             compared.append(_drift_of(column, old, new))
-    if not compared:
-        return None
-    largest = max(compared, key=lambda column: column["psi"])
+    largest = max(compared, key=lambda column: column["psi"], default=None)
     return {
         "baseline": baseline.name,
         "rows": baseline.profile["rows"],
         "columns": compared,
-        "largest": {name: largest[name] for name in ("name", "role", "psi")},
+        "largest": largest and {name: largest[name] for name in ("name", "role", "psi")},
         "left_out": left_out,
     }
 

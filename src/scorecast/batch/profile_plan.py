@@ -16,9 +16,16 @@ from scorecast.worker.profile import ProfilePlan, can_profile
 
 # Enough for a drift of 0.01 to mean something. A row of 20 numbers costs about a microsecond.
 _LEAST_ROWS = 1 << 13
+# Of wide data fewer rows are as many values, down to where shares of bins are still known.
+_LEAST_VALUES = 50 * _LEAST_ROWS
+_FEWEST_ROWS = 1 << 10
 _MOST_BITS = 10
 # What a row is taken to have where nobody knows how many there are.
 _BYTES_A_ROW = 100
+# Four times as many rows, where a condition leaves some of them, as it may leave few.
+_FILTERED_BITS = 2
+# For sources that do not say how much there is.
+_UNKNOWN_BITS = 4
 
 
 def plan_profile(config: BatchPredictConfig, job: Job, inputs: Inputs) -> ProfilePlan | None:
@@ -36,18 +43,34 @@ def plan_profile(config: BatchPredictConfig, job: Job, inputs: Inputs) -> Profil
         new_quantiles()
     elif not can_profile():
         return None
-    rows = inputs.total_rows
+    sources = tuple(_sources(job))
+    return ProfilePlan(sources, _bits(config, inputs, len(sources)))
+
+
+def _bits(config: BatchPredictConfig, inputs: Inputs, columns: int) -> int:
+    gated = config.baseline is not None or config.max_drift is not None
+    rows, files = inputs.total_rows, inputs.held or inputs.listed
+    if rows is None and files:
+        rows = sum(file.size for file in files) // _BYTES_A_ROW
+    is_known = rows is not None and config.where is None
+    # Nobody knows how few rows there may be, and few rows drift by chance.
+    if config.profile == "full" or (gated and not is_known):
+        return 0
     if rows is None:
-        rows = sum(file.size for file in inputs.held) // _BYTES_A_ROW
-    # Nobody knows how few rows a condition leaves.
-    whole = config.profile == "full" or config.where is not None
-    bits = 0 if whole else sampling_bits(rows)
-    return ProfilePlan(tuple(_sources(job)), bits)
+        return _UNKNOWN_BITS
+    bits = sampling_bits(rows, columns)
+    return bits if is_known else max(0, bits - _FILTERED_BITS)
 
 
-def sampling_bits(rows: int) -> int:
-    """Give b so that one row of 2^b makes 8,192 rows or more, and is one of at most 1,024."""
-    return min(_MOST_BITS, max(0, (rows // _LEAST_ROWS).bit_length() - 1))
+def sampling_bits(rows: int, columns: int) -> int:
+    """Give b so that one row of 2^b makes enough rows, and is one of at most 1,024.
+
+    Args:
+        rows: Rows of the input.
+        columns: Columns of the profile.
+    """
+    enough = max(_FEWEST_ROWS, min(_LEAST_ROWS, _LEAST_VALUES // max(columns, 1)))
+    return min(_MOST_BITS, max(0, (rows // enough).bit_length() - 1))
 
 
 def profiled_columns(job: Job, inputs: Inputs) -> list[Column]:

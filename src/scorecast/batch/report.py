@@ -147,6 +147,8 @@ class RunReport:
 def _largest(drift: Mapping[str, Any]) -> str:
     """Give the column that drifted most, in a line."""
     largest = drift["largest"]
+    if largest is None:
+        return f"not known: nothing could be compared with {drift['baseline']}"
     names = ("name", "role")
     column = next(c for c in drift["columns"] if all(c[name] == largest[name] for name in names))
     return (

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from scorecast.batch.engines.choose import Choice
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 ROWS = 1000
 """Rows of a sample."""
 
+# Sums of floating-point numbers differ in their last digits with the order of the summands.
+_DOUBLE = 1e-9
+_SINGLE = 1e-5
+
 _SPARK_SCHEMA = "stream binary, seconds double, versions map<string,string>"
 
 
@@ -38,11 +43,13 @@ class Difference:
         row: First row of the sample that differs, from 0.
         place: The prediction, or the member of it.
         size: Largest difference in relation to the value; None where they are no numbers.
+        rounding: Whether all differences are those that other orders of summing make.
     """
 
     row: int
     place: str
     size: float | None
+    rounding: bool
 
 
 def predict_in_task(
@@ -92,6 +99,7 @@ def first_difference(one: pa.Array, other: pa.Array, name: str) -> Difference | 
     """Find the first value that differs between predictions of the same rows; NaN equals NaN."""
     first: tuple[int, str] | None = None
     largest: float | None = 0.0
+    rounding = True
     for row, pair in enumerate(zip(one.to_pylist(), other.to_pylist(), strict=True)):
         for place, a, b in _leaves(name, *pair):
             if a == b or (a != a and b != b):  # noqa: PLR0124 - NaN
@@ -99,7 +107,8 @@ def first_difference(one: pa.Array, other: pa.Array, name: str) -> Difference | 
             first = first or (row, place)
             size = _relative(a, b)
             largest = None if size is None or largest is None else max(largest, size)
-    return None if first is None else Difference(*first, largest)
+            rounding &= size is not None and size <= _rounding(a, b)
+    return None if first is None else Difference(*first, largest, rounding)
 
 
 def _leaves(place: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -116,8 +125,18 @@ def _leaves(place: str, a: Any, b: Any) -> Iterator[tuple[str, Any, Any]]:
 def _relative(a: object, b: object) -> float | None:
     if not (isinstance(a, int | float) and isinstance(b, int | float)):
         return None
-    size = abs(a - b) / max(abs(a), abs(b))
-    return size if math.isfinite(size) else None
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return None
+    return abs(a - b) / max(abs(a), abs(b))
+
+
+def _rounding(a: float, b: float) -> float:
+    """Give what two numbers may be apart: more where the model counts in single precision.
+
+    Its numbers are those of single precision in a double, too; whole ones tell nothing.
+    """
+    in_single = all(float(np.float32(n)) == n != round(n) for n in (a, b))
+    return _SINGLE if in_single else _DOUBLE
 
 
 def _plan(prepared: Prepared, handle: ModelHandle) -> PredictPlan:

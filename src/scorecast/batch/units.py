@@ -24,6 +24,7 @@ from scorecast.batch.budget import too_many_failed
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.layout import Layout
 from scorecast.batch.plan import Unit
+from scorecast.batch.profile_files import ProfileFiles
 from scorecast.batch.publish import Step
 from scorecast.batch.stores.base import Store
 from scorecast.errors import OutputChangedError, OutputError, OutputMismatchError
@@ -31,7 +32,6 @@ from scorecast.progress import Advance
 from scorecast.spark.versions import cancel_tagged, described, tagged
 from scorecast.worker.notes import Notes, read_notes
 from scorecast.worker.parts import PartFile
-from scorecast.worker.profile import merged
 from scorecast.worker.storage import filesystem_of
 from scorecast.worker.task import TaskRecord
 
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_AT_ONCE = 2
+UNITS_AT_ONCE = 2
+"""How many units are predicted at the same time."""
+
 _SECONDS_BETWEEN_LOOKS = 0.25
 _FOOTER_THREADS = 16
 
@@ -63,7 +65,7 @@ class UnitRecord:
         tasks: Spark tasks that made it.
         seconds: Wall time.
         skipped: Input files that were left out since they could not be read.
-        profile: Statistics of its rows, see `scorecast.worker.profile`, or None.
+        profile: File with statistics of its rows, among the `ProfileFiles` of the run, or None.
         resumed: Whether an earlier run of the same job had made it.
     """
 
@@ -80,7 +82,7 @@ class UnitRecord:
     tasks: int
     seconds: float
     skipped: tuple[Corrupt, ...] = ()
-    profile: dict[str, Any] | None = None
+    profile: str | None = None
     resumed: bool = False
 
 
@@ -174,12 +176,13 @@ def run_units(
     running: set[Future[UnitRecord]] = set()
     stops = work.layout.run(work.run_id, "stops")
     work.store.remove(stops)
-    # Tasks create directories only in these two, so that none of them writes into a removed run.
+    # Tasks create directories only in these, so that none of them writes into a removed run.
     work.store.make(stops)
     work.store.make(work.layout.run(work.run_id, "data"))
+    work.store.make(work.layout.profiles(work.run_id))
     notes = work.store.uri(stops)
     told = 0
-    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scorecast-unit")
+    pool = ThreadPoolExecutor(UNITS_AT_ONCE, thread_name_prefix="scorecast-unit")
     try:
         running = {pool.submit(_do, work, unit, tag) for unit in missing}
         while running:
@@ -239,6 +242,7 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
     with tagged(work.spark, tag), described(work.spark, text, work.group):
         outcome = work.predict(unit, work.store.uri(folder))
     tasks = outcome.tasks
+    profiles = ProfileFiles(work.store, work.layout.profiles(work.run_id))
     record = UnitRecord(
         unit=unit.name,
         folder=folder,
@@ -253,7 +257,7 @@ def _do(work: UnitWork, unit: Unit, tag: str) -> UnitRecord:
         tasks=len(tasks),
         seconds=round(time.monotonic() - started, 3),
         skipped=outcome.skipped,
-        profile=merged(task.profile for task in tasks),
+        profile=profiles.merge(unit.name, [task.profile for task in tasks if task.profile]),
     )
     work.step("unit:check")
     _check(work, record)

@@ -218,7 +218,12 @@ _RUN_AGAIN = (
         is_flag=True,
         help="Predict on those input files only that the output does not hold yet.",
     ),
-    click.option("--force", is_flag=True, help="Run although the same job is published already."),
+    click.option(
+        "--force",
+        is_flag=True,
+        help="Run although the same job is published already; to replace its output takes --mode "
+        "overwrite, too.",
+    ),
 )
 
 _SPARK = (

@@ -118,7 +118,8 @@ def command(ctx: click.Context, /, **options: Any) -> int:
         )
         job_config(options)  # what is wrong with the values is told below them
         return OK
-    if options["dry_run"] and options["summary_json"] is not None:
+    source = ctx.get_parameter_source("summary_json")
+    if options["dry_run"] and source is click.core.ParameterSource.COMMANDLINE:
         message = "--dry-run writes nothing; leave --summary-json out."
         raise click.UsageError(message)
     with logging_to_stderr(options["log_format"], quiet=options["quiet"]):
@@ -126,7 +127,7 @@ def command(ctx: click.Context, /, **options: Any) -> int:
 
 
 def _run(options: Mapping[str, Any]) -> int:
-    summary_json = options["summary_json"]
+    summary_json = None if options["dry_run"] else options["summary_json"]
     with summary_file(summary_json) as tell:
         config = job_config(options)
         from scorecast.batch.output import check_mode, open_output

@@ -50,8 +50,22 @@ Start with:
 _SPARK_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
+class _InterruptedError(Exception):
+    """Ctrl-C, in the place of what click would print and forget what is kept."""
+
+
 class _LazyGroup(click.Group):
     """Imports a command when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command, and let click take nothing that it raises for the end of a prompt."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise _InterruptedError(str(error)) from error
+        except EOFError as error:
+            message = f"EOFError: {error}"
+            raise RuntimeError(message) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -120,9 +134,8 @@ def _tell(error: Exception, shown: Shown, *, color: bool | None) -> int | None:
         else:
             click.echo(redacted(usage.getvalue()), err=True, nl=False)
         return error.exit_code
-    if isinstance(error, click.Abort):
-        # Click puts it in the place of KeyboardInterrupt, which may say what is kept.
-        told = f"Interrupted. {error.__cause__ or ''}".strip()
+    if isinstance(error, click.Abort | _InterruptedError):
+        told = f"Interrupted. {error}".strip()
         if shown.as_json:
             log_message(told)
         else:

@@ -14,6 +14,7 @@ import click
 
 from scorecast.cli.exit_codes import BUG, INTERRUPTED, OK, SKIPPED, error_code, exit_code
 from scorecast.errors import OutputError, ScorecastError, one_line
+from scorecast.redaction import redacted
 
 if TYPE_CHECKING:
     from scorecast.batch.report import RunReport
@@ -60,7 +61,7 @@ def _failed(error: BaseException) -> dict[str, Any]:
     if isinstance(error, ScorecastError):
         code, text = exit_code(error), str(error)
     elif isinstance(error, click.ClickException):
-        code, text = error.exit_code, error.format_message()
+        code, text = error.exit_code, redacted(error.format_message())
     elif isinstance(error, SystemExit):
         code, text = error.code if isinstance(error.code, int) else BUG, "ended by a signal"
     elif isinstance(error, KeyboardInterrupt):
@@ -92,7 +93,7 @@ def _write(place: str | None, values: dict[str, Any]) -> None:
         _LOG.warning(
             'Cannot write the summary "%s": %s. The run itself is not touched by that. Name '
             "another file with --summary-json.",
-            place,
+            redacted(place),
             one_line(error),
         )
 

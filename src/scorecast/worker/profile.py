@@ -9,6 +9,7 @@ that in the task.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,7 @@ from scorecast.worker.column_profile import (
     kind_of,
     new_quantiles,
 )
+from scorecast.worker.storage import filesystem_of, is_local, make_directory, write_failed
 
 # Many batches give a few rows each; statistics of a column cost a call whatever the rows.
 _ROWS_AT_ONCE = 16_384
@@ -39,11 +41,13 @@ class ProfilePlan:
         inputs: Positions of the columns of a batch that the model is given.
         bits: One row of ``2^bits`` is profiled; 0 for all.
         row: Position of the column with the row in its file, or None.
+        folder: Path or URI of the directory for the profiles of tasks, where they write any.
     """
 
     inputs: tuple[int, ...]
     bits: int
     row: int | None = None
+    folder: str = ""
 
 
 def sampled(first: int, rows: int, bits: int) -> np.ndarray[Any, Any]:
@@ -174,22 +178,53 @@ def merged(profiles: Iterable[Mapping[str, Any] | None]) -> dict[str, Any] | Non
     Returns:
         None where none was taken of anything.
     """
-    found = [profile for profile in profiles if profile is not None]
-    if len(found) < 2:  # noqa: PLR2004 - there is nothing to merge
-        return dict(found[0]) if found else None
+    whole: dict[str, Any] | None = None
     columns = list[ColumnProfile]()
-    for profile in found:
+    for profile in profiles:
+        if profile is None:
+            continue
+        if whole is None:
+            whole = dict(profile)
+            continue
+        columns = columns or [column_from_plain(column) for column in whole["columns"]]
         more = [column_from_plain(column) for column in profile["columns"]]
-        if not columns:
-            columns = more
-        elif more:
-            for column, other in zip(columns, more, strict=True):
-                column.merge(other)
-    return {
-        "rows": sum(profile["rows"] for profile in found),
-        "bits": found[0]["bits"],
-        "columns": [column.to_plain() for column in columns],
-    }
+        for column, other in zip(columns, more, strict=bool(columns and more)):
+            column.merge(other)
+        columns = columns or more
+        whole["rows"] += profile["rows"]
+    if whole is not None and columns:
+        whole["columns"] = [column.to_plain() for column in columns]
+    return whole
+
+
+def write_profile(folder: str, unit: str, name: str, content: Mapping[str, Any]) -> str:
+    """Write the profile of a task: of wide data it is too large for what Spark collects.
+
+    Runs on a worker, once per attempt of a task.
+
+    Args:
+        folder: Path or URI of the directory for profiles, which has to be there on a local file
+            system.
+        unit: Name of the unit.
+        name: Name of the task, which no other attempt has.
+        content: What `Profiler.result` gave.
+
+    Returns:
+        Path of the file in `folder`.
+
+    Raises:
+        OutputError: The file system refuses.
+    """
+    path = f"{unit}/{name}.json"
+    filesystem, root = filesystem_of(folder)
+    try:
+        if is_local(filesystem):
+            make_directory(f"{root}/{unit}", root)
+        with filesystem.open_output_stream(f"{root}/{path}") as stream:
+            stream.write(json.dumps(content).encode())
+    except OSError as error:
+        raise write_failed("statistics", filesystem, root, error) from error
+    return path
 
 
 def _plain(values: pa.Array) -> pa.Array:

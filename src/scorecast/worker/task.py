@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import faulthandler
 import json
-import math
 import time
 import uuid
 from collections import deque
@@ -30,10 +29,12 @@ from scorecast.worker.notes import note_failed, note_rows, note_stop, notes_are_
 from scorecast.worker.parts import PartFile, PartOptions, PartWriter
 from scorecast.worker.places import Places
 from scorecast.worker.predict import PredictPlan, open_model, predict_batches, predict_once
-from scorecast.worker.profile import ProfilePlan, Profiler, can_profile
+from scorecast.worker.profile import ProfilePlan, Profiler, can_profile, write_profile
 from scorecast.worker.tally import Tally, nan_predicted, not_finite
 
 _SECONDS_BETWEEN_NOTES = 1.0
+# Where a note is two requests.
+_SECONDS_ON_STORES = 20.0
 _STDERR = 2  # the descriptor: a model may have put something else in the place of sys.stderr
 
 
@@ -91,7 +92,7 @@ class TaskRecord:
         files: Part files with predictions.
         quarantine: Part files with rows that failed.
         seconds: Wall time.
-        profile: Statistics, see `scorecast.worker.profile`; None where none were taken.
+        profile: File with statistics, in the folder of the plan; None where none were taken.
     """
 
     partition: int
@@ -103,7 +104,7 @@ class TaskRecord:
     files: tuple[PartFile, ...]
     quarantine: tuple[PartFile, ...]
     seconds: float
-    profile: dict[str, Any] | None = None
+    profile: str | None = None
 
     def to_json(self) -> str:
         """Give the record as the text that goes to the driver."""
@@ -170,7 +171,8 @@ class _Task:
                 writer = PartWriter(folder, f"failed-{name}", plan.quarantine, plan.base)
                 bad = stack.enter_context(_closing(writer))
             once = self._counted(self._caller(stack))
-            pause = _SECONDS_BETWEEN_NOTES if notes_are_cheap(plan.notes) else math.inf
+            cheap = notes_are_cheap(plan.notes)
+            pause = _SECONDS_BETWEEN_NOTES if cheap else _SECONDS_ON_STORES
             try:
                 for batch, made in predict_batches(self._coming(batches), plan.predict, once):
                     self._write(batch, made, good, bad)
@@ -184,9 +186,15 @@ class _Task:
                 **asdict(self.tally),
                 files=tuple(good.close()),
                 quarantine=() if bad is None else tuple(bad.close()),
-                profile=None if self.profiler is None else self.profiler.result(),
+                profile=self._profile(name),
                 seconds=time.monotonic() - started,
             )
+
+    def _profile(self, name: str) -> str | None:
+        plan = self.plan.profile
+        if plan is None or self.profiler is None:
+            return None
+        return write_profile(plan.folder, self.plan.unit, name, self.profiler.result())
 
     def _coming(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Pass batches on, holding them until their predictions are written."""

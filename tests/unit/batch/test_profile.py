@@ -176,8 +176,10 @@ def test_columns_that_cannot_be_compared():
     old = {"rows": 1, "columns": [described([1.0])]}
     one, empty = profiled([1.0]), profiled([], pa.float64())
     for name, found in (("y", one), ("x", profiled(["text"])), ("x", empty)):
-        assert drift_from(Baseline("b", old), [Column(name, "input", "double")], [found]) is None
-    assert drift_from(Baseline("b", old), [Column("x", "prediction", "double")], [one]) is None
+        told = drift_from(Baseline("b", old), [Column(name, "input", "double")], [found])
+        assert (told["columns"], told["left_out"][0]["name"]) == ([], name)
+    told = drift_from(Baseline("b", old), [Column("x", "prediction", "double")], [one])
+    assert (told["columns"], told["largest"]) == ([], None)
 
 
 def test_refused_with_the_columns_that_drifted():
@@ -293,6 +295,12 @@ def test_json_holds_whatever_comes(values):
 @pytest.mark.parametrize("rows", [0, 1, 16_383, 16_384, 336_776, 10**7, 10**12])
 def test_sample_is_large_enough_and_no_larger(rows):
     """8,192 rows or more, or all there are; and one row of 256 or more."""
-    bits = sampling_bits(rows)
+    bits = sampling_bits(rows, 20)
     assert rows >> bits >= min(rows, 8192)
     assert rows >> bits < 16_384 or bits == 10
+
+
+@pytest.mark.parametrize(("columns", "least"), [(50, 8192), (200, 2048), (10_000, 1024)])
+def test_sample_of_wide_data_is_smaller(columns, least):
+    """As many values or fewer, and enough rows for shares of bins."""
+    assert least <= 10**6 >> sampling_bits(10**6, columns) < 2 * least

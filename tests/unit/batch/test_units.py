@@ -12,6 +12,7 @@ from scorecast.batch.accounts import Clock
 from scorecast.batch.footers import Corrupt
 from scorecast.batch.layout import Layout
 from scorecast.batch.plan import Unit
+from scorecast.batch.profile_files import ProfileFiles
 from scorecast.batch.stores.posix import PosixStore
 from scorecast.batch.units import UnitOutcome, UnitWork, committed, run_units
 from scorecast.errors import (
@@ -25,6 +26,7 @@ from scorecast.errors import (
 from scorecast.worker.column_profile import ColumnProfile, column_from_plain
 from scorecast.worker.notes import note_failed, note_stop, notes_folder
 from scorecast.worker.parts import PartFile
+from scorecast.worker.profile import write_profile
 from scorecast.worker.task import TaskRecord
 
 LAYOUT = Layout("out")
@@ -144,12 +146,15 @@ def test_a_record_brings_the_statistics_of_its_tasks(place):
         column = ColumnProfile.of("number")
         column.add(pa.array(numbers))
         profile = {"rows": 2, "bits": 0, "columns": [column.to_plain()]}
-        tasks.append(replace(place.task(2, name=name), profile=profile))
+        place.store.make(LAYOUT.profiles("run"))
+        path = write_profile(place.store.uri(LAYOUT.profiles("run")), "u-00000", name, profile)
+        tasks.append(replace(place.task(2, name=name), profile=path))
     tasks.append(place.task(1, name="c"))
     (record,) = run_units(place.done(*tasks), UNITS[:1], [])
     assert committed(place.store, LAYOUT, "run", UNITS) == [replace(record, resumed=True)]
-    found = column_from_plain(record.profile["columns"][0])
-    assert record.profile["rows"] == 4
+    (content,) = ProfileFiles(place.store, LAYOUT.profiles("run")).read([record.profile])
+    found = column_from_plain(content["columns"][0])
+    assert content["rows"] == 4
     assert (found.count, found.null, found.high, found.moments.mean) == (4, 1, 3.0, 2.0)
 
 

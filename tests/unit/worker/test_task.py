@@ -165,15 +165,29 @@ def test_a_later_attempt_gives_the_same_rows(plan, tmp_path, attempt):
 
 
 @pytest.mark.parametrize("attempt", [0, 1])
-def test_each_row_is_profiled_once(plan, attempt):
+def test_each_row_is_profiled_once(plan, tmp_path, attempt):
     """However often the model is called to find the row that fails, and in whatever process."""
-    given = replace(plan(allowed=1, batch_size=2), profile=ProfilePlan((0,), 0, 3))
+    profile = ProfilePlan((0,), 0, 3, str(tmp_path))
+    given = replace(plan(allowed=1, batch_size=2), profile=profile)
     coming = batches([1, -2, 3], [4, 5])
     record = read_record(run_task(coming, given, partition=0, attempt=attempt).to_json())
-    inputs, predictions = map(column_from_plain, record.profile["columns"])
-    assert record.profile["rows"] == record.rows_in == 5
+    content = json.loads((tmp_path / record.profile).read_text())
+    inputs, predictions = map(column_from_plain, content["columns"])
+    assert content["rows"] == record.rows_in == 5
     assert (inputs.count, inputs.low, inputs.high) == (5, -2, 5)
     assert (predictions.count, predictions.frequent.counts) == (4, {2: 1, 6: 1, 8: 1, 10: 1})
+
+
+def test_a_record_does_not_grow_with_the_columns(plan, tmp_path):
+    """Spark collects the records of all tasks of a unit at once, statistics not among them."""
+    narrow = ProfilePlan((0,), 0, 3, str(tmp_path))
+    sizes = set()
+    for columns in (1, 50):
+        given = replace(plan(), profile=replace(narrow, inputs=(0,) * columns))
+        record = run_task(batches([1, 2]), given, partition=0, attempt=0)
+        assert len(json.loads((tmp_path / record.profile).read_text())["columns"]) == columns + 1
+        sizes.add(len(replace(record, seconds=1).to_json()))
+    assert len(sizes) == 1
 
 
 def test_a_worker_without_the_library_predicts_all_the_same(plan, monkeypatch):

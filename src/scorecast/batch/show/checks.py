@@ -9,6 +9,8 @@ from scorecast.batch.show.known import Known, Profile
 from scorecast.batch.show.view import Check, Status
 from scorecast.batch.show.words import count, rate, several, short_digest, value
 
+_INPUT = "Input"
+
 
 def checks_of(known: Known) -> tuple[Check, ...]:
     """Give the reasons to trust a run, or not to."""
@@ -35,7 +37,9 @@ def verdict_of(checks: Sequence[Check]) -> tuple[Status, str]:
     if wrong:
         return "bad", f"Do not use these predictions yet. Wrong: {_listed(wrong)}."
     if looks:
-        return "look", f"All rows are accounted for. Look first at: {_listed(looks)}."
+        # Nobody knows how many rows a broken file had.
+        rows = "All rows that could be read" if _INPUT in looks else "All rows"
+        return "look", f"{rows} are accounted for. Look first at: {_listed(looks)}."
     return "ok", "All rows are accounted for, and nothing stands out."
 
 
@@ -60,6 +64,8 @@ def _rows(manifest: Manifest) -> Check:
     problems = list(_lost(manifest))
     if problems:
         return Check("bad", "Rows", "; ".join(problems))
+    if not counters.rows_in:
+        return Check("look", "Rows", "no row reached the model: the output is empty")
     out = f"{count(counters.rows_predicted)} predicted"
     if counters.rows_quarantined:
         out += f" + {count(counters.rows_quarantined)} quarantined"
@@ -150,11 +156,11 @@ def _drift(profile: Profile | None) -> Check:
 def _input(manifest: Manifest) -> Check:
     skipped = len(manifest.run.skipped)
     if skipped:
-        return Check("look", "Input", f"{several(skipped, 'broken file')} left out")
+        return Check("look", _INPUT, f"{several(skipped, 'broken file')} left out")
     if not manifest.inputs:
-        return Check("info", "Input", "not made of files, so that changes could not be looked for")
+        return Check("info", _INPUT, "not made of files, so that changes could not be looked for")
     text = f"nothing left out of {several(len(manifest.inputs), 'file')}; unchanged while it ran"
-    return Check("ok", "Input", text)
+    return Check("ok", _INPUT, text)
 
 
 def _model(run: Run) -> Check:

@@ -15,6 +15,7 @@ from scorecast.models.yaml_file import NotYamlError, parse_yaml
 from scorecast.redaction import STARS, redacted
 
 _ONE_BY_ONE = {"input_options": "input-option", "params": "param"}
+_NAMES = ("columns", "keep", "partition_by")
 _YAML_VALUES = ("params", "model_config")
 _LISTED = 20
 _LOCATIONS = ("input", "output", "model_uri")
@@ -37,6 +38,18 @@ def repeat_command(run: Run) -> str:
         if value is not None and value is not False and value != default_of(name):
             words += _words(name, value)
     return " \\\n    ".join(words)
+
+
+def not_spelled(options: Mapping[str, Any]) -> str:
+    """Give the options with names of columns that a command line would take for others."""
+    lists = {name: options[name] for name in _NAMES if isinstance(options.get(name), list | tuple)}
+    wrong = [
+        f"--{name.replace('_', '-')}"
+        for name, value in lists.items()
+        if list(value) in (["all"], ["none"])
+        or any("," in each or each != each.strip() for each in value)
+    ]
+    return " and ".join(wrong)
 
 
 def ordered(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from scorecast.batch.show.checks import is_pinned
 from scorecast.batch.show.repeat import (
     MOST_INPUTS,
     default_of,
+    not_spelled,
     option_text,
     ordered,
     repeat_command,
@@ -223,9 +224,12 @@ def repeat(run: Run) -> Section:
     command = repeat_command(run)
     notes = ["It takes the very same model files, by their digest."]
     if run.mode != "append":
+        again = "--force --mode overwrite" if run.mode == "error" else "--force"
         notes.append(
-            "On an output that holds this very run it does nothing, unless --force is given."
+            f"On an output that holds this very run it does nothing; {again} makes it again."
         )
+    if hidden := not_spelled(run.options):
+        notes.append(f"Put {hidden} into a file for --config: a name in it cannot stand there.")
     given = run.options.get("input", ())
     if not isinstance(given, str) and len(given) > MOST_INPUTS:
         notes.append(f"It names {MOST_INPUTS} of {len(given):,} inputs; the manifest has all.")
