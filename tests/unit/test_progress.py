@@ -33,6 +33,19 @@ def test_short_work_is_not_worth_a_line(caplog):
     assert caplog.records == []
 
 
+def test_work_that_does_not_begin_is_told(caplog, monkeypatch):
+    """Workers that load a large model for minutes look like a job that hangs."""
+    clock = [1000.0]
+    monkeypatch.setattr("scorecast.progress.time.monotonic", lambda: clock[0])
+    with caplog.at_level(logging.INFO), logged(5)("predict", 4000, "rows") as advance:
+        for clock[0], rows in ((1029.0, 0), (1031.0, 0), (1040.0, 0), (1041.0, 10)):
+            advance(rows)
+    texts = [record.getMessage() for record in caplog.records]
+    assert texts[0] == "predict: 0 rows of 4,000 rows (0%), none yet after 31 s"
+    assert texts[1].startswith("predict: 10 rows of 4,000 rows (0%), 0 rows/s, ")
+    assert len(texts) == 3
+
+
 def test_what_has_no_end_has_no_time_left(caplog):
     """Without a total there is neither a share nor a time."""
     with caplog.at_level(logging.INFO), logged(0)("download", None) as advance:

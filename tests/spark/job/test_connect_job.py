@@ -7,11 +7,14 @@ import pytest
 from job_kit import predicted
 
 CODE = """
-import json, sys, warnings
+import json, logging, sys, warnings
+from contextlib import contextmanager
 warnings.simplefilter("ignore")
 from pyspark.sql import SparkSession
 import scorecast
 from scorecast import BatchPredictConfig, batch_predict
+from scorecast.batch.dry_run import dry_run
+from scorecast.progress import logged
 model, folder = sys.argv[1:]
 spark = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false").getOrCreate()
 def run(name, **options):
@@ -23,7 +26,41 @@ def run(name, **options):
     counters = report.counters
     return [counters.rows_read, counters.rows_in, counters.rows_quarantined, report.units,
             report.already_published]
+@contextmanager
+def interrupted(*_):
+    def advance(rows):
+        if rows:
+            raise KeyboardInterrupt
+    yield advance
+def stopped(name):
+    config = BatchPredictConfig(model_uri=model, output=f"{folder}/{name}", input=f"{folder}/in",
+                                on_error="null", max_errors=2)
+    try:
+        batch_predict(spark, config, progress=interrupted)
+    except KeyboardInterrupt as error:
+        return str(error)
+def lines(name):
+    records = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.context)
+    log = logging.getLogger("scorecast.progress")
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    config = BatchPredictConfig(model_uri=model, output=f"{folder}/{name}", input=f"{folder}/in",
+                                on_error="null", max_errors=2)
+    batch_predict(spark, config, progress=logged(0))
+    log.removeHandler(handler)
+    return [records[-1]["done"], records[-1]["total"]]
+def dry(**options):
+    config = BatchPredictConfig(**{"model_uri": model, "output": f"{folder}/dry",
+                                   "input": f"{folder}/in", **options})
+    found = dry_run(spark, config)
+    return [found.facts, None if found.problem is None else str(found.problem)]
 print(json.dumps({
+    "dry": dry(on_error="null", max_errors=2),
+    "dry_failed": dry(),
+    "stopped": stopped("stopped"),
+    "lines": lines("stopped"),
     "parquet": run("out", input=f"{folder}/in", units=2, max_errors=2, where="rid < 150"),
     "again": run("out", input=f"{folder}/in", units=2, max_errors=2, where="rid < 150"),
     "csv": run("csv_out", input=f"{folder}/a.csv", input_format="csv", where="1 = 0"),
@@ -74,3 +111,23 @@ def test_too_many_errors_end_the_job(answers):
     assert kind == "TooManyErrorsError"
     assert "1 are allowed" in text
     assert not (answers["job"].folder / "failed").exists()
+
+
+def test_a_dry_run_tells_what_it_tells_elsewhere(answers):
+    """A sample is predicted on a worker and on the driver, and nothing is written."""
+    facts, problem = answers["dry"]
+    assert problem is None
+    assert facts["sample"] == "200 rows; predictions of a worker and of the driver are equal"
+    assert "2 of 200 rows" in facts["failed"]
+    assert facts["plan"].startswith("1 unit")
+    _, problem = answers["dry_failed"]
+    assert "bad row" in problem
+    assert not (answers["job"].folder / "dry").exists()
+
+
+def test_an_interrupt_ends_the_jobs_and_the_next_run_publishes(answers):
+    """Rows are counted while it runs, and the session is as good as before."""
+    assert answers["stopped"].startswith("The jobs of Spark were cancelled and nothing was")
+    done, total = answers["lines"]
+    assert done == total
+    assert len(pq.read_table(answers["job"].folder / "stopped")) == 200

@@ -9,6 +9,7 @@ import pytest
 import scorecast
 from scorecast.batch.dry_run import dry_run
 from scorecast.errors import (
+    InputDataError,
     InputMismatchError,
     ModelPredictError,
     OutputError,
@@ -39,6 +40,32 @@ def test_a_good_job_is_told_and_nothing_is_written(job, capsys, engine):
     assert told["rid"].split() == ["long", "long", "ok"]
     assert told["sample"] == "1,000 rows; predictions of a worker and of the driver are equal"
     assert "s of prediction on" in told["expected"]
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_no_more_cores_are_expected_than_there_are_tasks(job, capsys, files):
+    """One row group is one task, however many cores wait."""
+    for at in range(files):
+        job.write(f"{at}.parquet", range(1000 * at, 1000 * at + 1000))
+    assert job.cli("--dry-run", "--engine", "arrow", "--units", str(files)) == 0
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert f" on {files} core{'s' if files > 1 else ''}, at the rate" in told["expected"]
+
+
+@pytest.mark.parametrize("column", ["other", None])
+def test_a_baseline_that_the_job_cannot_use_is_told(job, column):
+    """Without it the job would end before it predicts anything."""
+    job.write("a.parquet", range(5))
+    place = job.folder / "baseline.parquet"
+    if column is not None:
+        pq.write_table(pa.table({column: [1]}), place)
+    config = job.config(baseline=str(place), max_drift=0.2)
+    found = dry_run(job.spark, config, preflight=False)
+    with pytest.raises(InputDataError) as caught:
+        job.run(baseline=str(place), max_drift=0.2)
+    assert str(found.problem) == str(caught.value)
+    good = dry_run(job.spark, job.config(baseline=str(job.input)), preflight=False)
+    assert (good.problem, good.facts["baseline"]) == (None, str(job.input))
 
 
 def test_columns_that_do_not_fit_are_told_one_by_one(job, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -58,6 +59,32 @@ def test_errors_are_no_predictions():
     assert first_difference(values, results_of(pa.array(rows), options)[0], "p") is None
     struct = pa.array([{"a": 1, "b": None}])
     assert results_of(struct, PredictOptions()) == (struct, [])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "rounding"),
+    [
+        (1 / 3, np.nextafter(1 / 3, 1), True),
+        (1 / 3, 1 / 3 + 1e-7, False),
+        # A model that counts in single precision, with a result of double precision.
+        (float(np.float32(0.1)), float(np.nextafter(np.float32(0.1), np.float32(1))), True),
+        (float(np.float32(0.1)), float(np.float32(0.1001)), False),
+        (1_000_000.0, 1_000_001.0, False),
+        (0.0, NAN, False),
+        (1.0, float("inf"), False),
+        (NAN, 0.0, False),
+        (0.0, 5e-324, False),
+        (1, 2, False),
+        ("a", "b", False),
+        (None, 1.0, False),
+    ],
+)
+def test_what_rounding_makes_is_no_difference(one, other, rounding):
+    """Sums in another order differ in their last digits; whatever else differs is told."""
+    kind = pa.string() if isinstance(one, str) else pa.float64()
+    found = first_difference(pa.array([one], kind), pa.array([other], kind), "p")
+    assert (found.row, found.place, found.rounding) == (0, "p", rounding)
+    assert first_difference(pa.array([one], kind), pa.array([one], kind), "p") is None
 
 
 def test_a_condition_is_looked_for_in_all_tasks(tmp_path):

@@ -197,12 +197,21 @@ def test_speed_is_of_the_rows_of_the_last_try(resumed, speed):
     assert dict(view_of(known(run_of(units))).numbers).get("rows per second") == speed
 
 
+def test_an_output_without_rows():
+    """All of no rows are accounted for, and somebody should look."""
+    found = checks_of(known(run_of([unit(0, rows=0)])))
+    assert verdict_of(found)[0] == "look"
+    assert "no row reached the model" in next(c.text for c in found if c.title == "Rows")
+
+
 def test_input_that_was_left_out():
     """Files that were skipped are to be looked at, and named."""
     said = run_of(skipped=[{"path": "file:///data/in/b%20c.parquet", "reason": "no footer"}])
     assert check("Input", said).status == "look"
     left_out = section("input", said).blocks[0]
     assert left_out.rows == (("/data/in/b c.parquet", "no footer"),)
+    # Nobody knows how many rows they had.
+    assert verdict_of(checks_of(known(said)))[1].startswith("All rows that could be read are")
 
 
 def test_without_a_profile_the_report_says_what_to_install():
@@ -368,6 +377,26 @@ def test_the_command_of_a_run_on_connect():
     assert "--master" not in repeat_command(said.run)
     assert "--master sc://" in " ".join(section("repeat", said).notes)
     assert "Connect" not in " ".join(section("repeat").notes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [("error", "--force --mode overwrite makes"), ("overwrite", "; --force makes")],
+)
+def test_the_command_says_how_to_run_again(mode, told):
+    """What is published already is published again only by what is said there."""
+    text = text_of(view_of(known(run_of(mode=mode, options={"mode": mode}))))
+    assert told in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [(["id", "a,b"], True), (["all"], True), ([" id"], True), (["id"], False), ("all", False)],
+)
+def test_names_that_no_command_line_can_hold(keep, told):
+    """A comma in a name would make two columns of it."""
+    text = " ".join(text_of(view_of(known(run_of(options={"keep": keep})))).split())
+    assert ("Put --keep into a file for --config" in text) is told
 
 
 def test_the_command_hides_secrets():

@@ -98,6 +98,26 @@ def test_wrong_options_are_told_to_machines(run, tmp_path, capsys, monkeypatch, 
     ).replace("_", "")
 
 
+def test_wrong_options_are_told_without_secrets(run, tmp_path, capsys):
+    """The file keeps what stderr hides."""
+    summary = tmp_path / "summary.json"
+    wrong = ["--extra-env", "DB_PASSWORD:hunter2hunter2"]
+    assert run("--summary-json", str(summary), *wrong) == 2
+    told = json.loads(summary.read_text())["error"]["message"]
+    assert "DB_PASSWORD" in told
+    assert "hunter2" not in told + capsys.readouterr().err
+
+
+def test_a_summary_of_the_environment_is_no_matter_of_a_dry_run(run, tmp_path, capsys, monkeypatch):
+    """It writes nothing, and refuses only what was asked for beside it."""
+    monkeypatch.setenv("SCORECAST_SUMMARY_JSON", str(tmp_path / "summary.json"))
+    assert run("--dry-run") == 6
+    assert "leave --summary-json out" not in capsys.readouterr().err
+    assert not (tmp_path / "summary.json").exists()
+    assert run("--dry-run", "--summary-json", "a.json") == 2
+    assert "leave --summary-json out" in capsys.readouterr().err
+
+
 def test_what_is_wrong_around_options_is_told_to_machines(run, tmp_path, capsys, monkeypatch):
     """A key of the file is an error of ours and has a code, a variable that nobody reads none."""
     (tmp_path / "job.yaml").write_text("modde: append\n")
