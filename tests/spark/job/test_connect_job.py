@@ -114,11 +114,11 @@ def test_too_many_errors_end_the_job(answers):
 
 
 def test_a_dry_run_tells_what_it_tells_elsewhere(answers):
-    """A sample is predicted on a worker and on the driver, and nothing is written."""
+    """A sample, the first task of the input, is predicted on both sides; nothing is written."""
     facts, problem = answers["dry"]
     assert problem is None
-    assert facts["sample"] == "200 rows; predictions of a worker and of the driver are equal"
-    assert "2 of 200 rows" in facts["failed"]
+    assert facts["sample"] == "100 rows; predictions of a worker and of the driver are equal"
+    assert "1 of 100 rows" in facts["failed"]
     assert facts["plan"].startswith("1 unit")
     _, problem = answers["dry_failed"]
     assert "bad row" in problem
