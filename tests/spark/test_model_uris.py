@@ -388,8 +388,19 @@ def test_a_refusal_names_the_variables_and_no_secret(server, monkeypatch, caplog
 def test_credentials_go_to_the_server_and_not_where_it_redirects(
     server, monkeypatch, variables, userinfo, header
 ):
-    """Each way to log in is used; another server that is redirected to gets none of it."""
-    with Meddler(server, lambda *_: False) as other:
+    """Each way to log in is used; another server that is redirected to gets none of it.
+
+    Nor when it redirects to itself.
+    """
+
+    def to_itself(handler, content):
+        if handler.path.endswith("again=yes"):
+            return False
+        mark = "&" if "?" in handler.path else "?"
+        handler.answer(302, b"", Location=f"{handler.path}{mark}again=yes")
+        return True
+
+    with Meddler(server, to_itself) as other:
 
         def harm(handler, content):
             if "/mlflow-artifacts/artifacts/" not in handler.path:

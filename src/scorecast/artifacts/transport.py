@@ -85,9 +85,7 @@ def opened(
         # Not among the headers that are sent again where the server redirects.
         request.add_unredirected_header("Authorization", server.authorization)
     route = Route()
-    opener = urllib.request.build_opener(
-        _Http(route), _Https(route, server.tls), _Redirects(server.authorization)
-    )
+    opener = urllib.request.build_opener(_Http(route), _Https(route, server.tls), _Redirects)
     answer: http.client.HTTPResponse = opener.open(request, timeout=server.timeout)
     return answer
 
@@ -152,9 +150,6 @@ def _checked(request: urllib.request.Request, route: Route) -> Route | None:
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows to the same host with the credentials, and to others without."""
 
-    def __init__(self, authorization: str | None) -> None:
-        self._authorization = authorization
-
     def http_error_302(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any
     ) -> Any:
@@ -184,8 +179,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         if req.data is not None:
             return None
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if request is not None and self._authorization and _same_server(old, new):
-            request.add_unredirected_header("Authorization", self._authorization)
+        # None where another server has redirected before, which may well redirect to itself.
+        authorization = req.get_header("Authorization")
+        if request is not None and authorization and _same_server(old, new):
+            request.add_unredirected_header("Authorization", authorization)
         return request
 
 
