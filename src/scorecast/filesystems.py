@@ -56,6 +56,8 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
         return _azure(place), f"{place.container}/{unquote(place.path)}".rstrip("/")
     if name in AZURE:
         _refuse_foreign(rest)
+    if name == "gs":
+        _refuse_other_server(rest)
     if name == "gs" and _GS_PATIENCE not in rest.partition("?")[2]:
         rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
     filesystem, path = fs.FileSystem.from_uri(
@@ -140,12 +142,42 @@ def _refuse_foreign(rest: str) -> None:
     """
     authority, _, behind = rest.removeprefix("//").partition("/")
     domain = authority.rpartition("@")[2].partition(".")[2].partition(".")[2].lower()
-    if (domain and domain not in _CLOUDS) or "_storage_authority" in behind.partition("?")[2]:
+    if (domain and domain not in _CLOUDS) or "_storage_authority" in _query(behind):
         message = (
             "the host is none of Azure, and credentials are sent to no other. Name a server of "
             "your own with AZURE_STORAGE_ENDPOINT"
         )
         raise ValueError(message)
+
+
+def _refuse_other_server(rest: str) -> None:
+    """Refuse a server of its own in a URI of Google, which would get the token of a login.
+
+    Raises:
+        ValueError: The query names one, and the user of the URI is not ``anonymous``.
+    """
+    user = rest.removeprefix("//").partition("/")[0].rpartition("@")[0]
+    if user != "anonymous" and names_server(rest):
+        message = (
+            "the URI names a server (endpoint_override), and credentials are sent to Google alone. "
+            "Name a server of your own with CLOUD_STORAGE_EMULATOR_ENDPOINT, or ask as nobody: "
+            "gs://anonymous@BUCKET/PATH"
+        )
+        raise ValueError(message)
+
+
+def names_server(rest: str) -> bool:
+    """Tell whether a URI of a store names the server to ask, beside bucket or account.
+
+    Args:
+        rest: What stands behind the scheme and its colon.
+    """
+    return "endpoint_override" in _query(rest)
+
+
+def _query(text: str) -> str:
+    """Give the query of a URI as Arrow reads it, which takes quoted letters for letters."""
+    return unquote(text.partition("?")[2])
 
 
 def _azure(place: AzurePlace) -> fs.FileSystem:

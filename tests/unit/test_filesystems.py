@@ -143,6 +143,7 @@ def test_a_server_of_google_that_is_down_is_given_up_soon(rest, seconds):
     [
         "//box@acme.dfs.evil.example/a",
         "//box@acme.dfs.core.windows.net/a?blob_storage_authority=.evil.example",
+        "//box@acme.dfs.core.windows.net/a?blob_storage%5Fauthority=.evil.example",
     ],
 )
 def test_a_login_is_sent_to_hosts_of_azure_alone(monkeypatch, rest):
@@ -151,3 +152,25 @@ def test_a_login_is_sent_to_hosts_of_azure_alone(monkeypatch, rest):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ValueError, match="none of Azure, and credentials are sent to no other"):
         filesystem_at("abfss", rest)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "//bucket/a?endpoint_override=evil.example",
+        "//bucket/a?scheme=http&endpoint%5Foverride=evil.example:8080",
+        "//me@bucket/a?endpoint_override=evil.example",
+        "//bucket/anonymous@a?endpoint_override=evil.example",
+    ],
+)
+def test_a_login_is_sent_to_google_alone(rest):
+    """Arrow would take the token of a login to any server that a URI names."""
+    with pytest.raises(ValueError, match="CLOUD_STORAGE_EMULATOR_ENDPOINT"):
+        filesystem_at("gs", rest)
+
+
+def test_nobody_may_ask_another_server_than_that_of_google():
+    """Without a login there is nothing to be taken from."""
+    filesystem, path = filesystem_at("gs", "//anonymous@bucket/a?endpoint_override=127.0.0.1:9")
+    assert path == "bucket/a"
+    assert filesystem.__reduce__()[1][0]["endpoint_override"] == "127.0.0.1:9"

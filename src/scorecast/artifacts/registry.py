@@ -167,11 +167,23 @@ def _address(name: str, environ: Mapping[str, str], default: str = "") -> str:
 
 
 def _elsewhere(uri: str, progress: Progress) -> ModelCopy:
-    """Fetch artifacts from where the server says they are stored."""
+    """Fetch artifacts from where the server says they are stored.
+
+    Raises:
+        ModelUriError: It names another server, which would be asked with credentials of this user.
+    """
     from scorecast.artifacts import local, stores
+    from scorecast.filesystems import names_server
 
     parsed = parse_model_uri(uri)
     refuse_unsafe(parsed)
+    if names_server(parsed.rest):
+        message = (
+            f'The registry says that the model is at "{parsed}" on a server of its own choice '
+            "(endpoint_override), which is refused. If that server is meant, name it in the "
+            "environment (for S3 AWS_ENDPOINT_URL) and give the URI of the model there."
+        )
+        raise ModelUriError(message)
     if parsed.scheme in ("", "file"):
         fetched = local.fetch(parsed, progress)
         return ModelCopy(fetched.directory, lease=fetched.scratch)

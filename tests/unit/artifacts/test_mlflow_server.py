@@ -11,18 +11,27 @@ from typing import Any, ClassVar
 import pytest
 
 from scorecast.artifacts.registry import rest_client
-from scorecast.errors import ArtifactError
+from scorecast.errors import ArtifactError, ModelUriError
 from scorecast.progress import silent
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Knows one run, and keeps what it is asked for logged models."""
+    """Knows one run, and keeps what it is asked for logged models and of other paths.
+
+    Attributes:
+        place: Where it says that models are.
+    """
 
     bodies: ClassVar[list[dict[str, Any]]] = []
+    others: ClassVar[list[str]] = []
+    place = "mlflow-artifacts:/m"
 
     def do_GET(self) -> None:
-        """Tell of the run."""
-        self._send({"run": {"info": {"experiment_id": "1", "artifact_uri": "mlflow-artifacts:/m"}}})
+        """Tell of the run, and where a version is."""
+        if "/mlflow/" not in self.path:
+            self.others.append(self.path)
+        info = {"experiment_id": "1", "artifact_uri": self.place}
+        self._send({"run": {"info": info}, "artifact_uri": self.place})
 
     def do_POST(self) -> None:
         """Find no logged model."""
@@ -46,6 +55,7 @@ def server() -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as site:
         threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
         Handler.bodies.clear()
+        Handler.others.clear()
         yield f"http://127.0.0.1:{site.server_address[1]}"
         site.shutdown()
 
@@ -60,3 +70,23 @@ def test_a_name_with_an_apostrophe_is_quoted(server: str, name: str, condition: 
     with pytest.raises(ArtifactError):
         client.fetch(f"runs:/{'0' * 32}/{name}/data", silent)
     assert [body["filter"] for body in Handler.bodies] == [condition]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "s3://bucket/m?region=x&scheme=http&endpoint_override={}",
+        "s3a://bucket/m?scheme=http&endpoint%5Foverride={}",
+        "gs://anonymous@bucket/m?scheme=http&endpoint_override={}",
+    ],
+)
+@pytest.mark.parametrize("asked", ["models:/churn/1", f"runs:/{'0' * 32}/m"])
+def test_a_registry_does_not_send_to_another_server(
+    server: str, monkeypatch: pytest.MonkeyPatch, place: str, asked: str
+) -> None:
+    """It may name a bucket, which has one address, and no address for it."""
+    monkeypatch.setattr(Handler, "place", place.format(server.removeprefix("http://")))
+    client = rest_client({"MLFLOW_TRACKING_URI": server, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"})
+    with pytest.raises(ModelUriError, match="endpoint_override"):
+        client.fetch(asked, silent)
+    assert Handler.others == []
