@@ -115,7 +115,7 @@ def _dry_run(
     output = open_output(config.output)
     check_mode(output, config.mode, incremental=config.incremental)
     base = published(output.store, output.layout)
-    model, inputs = find(spark, config, progress)
+    model, inputs = find(spark, config, progress, here=True)
     facts = _of_model(model) | {
         "output": config.output,
         "mode": f"{config.mode}; the output is {'not there' if base is None else 'there'}",

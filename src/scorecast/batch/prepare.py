@@ -81,7 +81,7 @@ def _refuse_partitions(config: BatchPredictConfig) -> None:
 
 
 def find(
-    spark: SparkSession, config: BatchPredictConfig, progress: Progress
+    spark: SparkSession, config: BatchPredictConfig, progress: Progress, *, here: bool = False
 ) -> tuple[CheckedModel, Inputs]:
     """Find model and input, neither of which may be where the output is.
 
@@ -89,6 +89,7 @@ def find(
         spark: The session.
         config: The job.
         progress: Shows how far a download of the model is.
+        here: Whether the model is loaded in this process as well.
 
     Raises:
         ScorecastError: There is no such model or input, or they overlap the output.
@@ -103,6 +104,7 @@ def find(
         model_config=config.model_config,
         options=config.predict_options,
         trust=config.model_trust,
+        here=here,
         progress=progress,
     )
     fetched = model.resolved.fetched

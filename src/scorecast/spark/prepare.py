@@ -96,9 +96,13 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     options: PredictOptions,
     env_manager: str | None = None,
     trust: Trust = ANY,
+    here: bool = False,
     progress: Progress = shown,
 ) -> CheckedModel:
     """Check all that can be checked without data; options and result type before any fetching.
+
+    The arguments are those of the fronts, but for `here`: whether the model is loaded in this
+    process as well, see `resolve_model`.
 
     Raises:
         ConfigError: The result type is none, or an option is wrong.
@@ -110,7 +114,7 @@ def check_model(  # noqa: PLR0913 - what the fronts share
     _check_env_manager(env_manager)
     options.check()
     parsed = None if result_type is None else parse_result_type(spark, result_type)
-    resolved = resolve_model(model_uri, trust, progress=progress)
+    resolved = resolve_model(model_uri, trust, here=here, progress=progress)
     info = resolved.info
     flavor_of(info)
     _warn_about_requirements(info)

@@ -1,5 +1,8 @@
 """What `--dry-run` finds out, and that it writes nothing."""
 
+import py_compile
+import sys
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -154,6 +157,32 @@ def test_a_worker_that_predicts_otherwise_is_found(job, tmp_path):
     assert '"prediction.b" in row 3 of the sample' in str(found.problem)
     assert "the packages have the same versions" in str(found.problem)
     assert "NOT equal" in found.summary()
+
+
+def test_bytecode_beside_the_code_of_a_pinned_model_is_not_run(job, tmp_path):
+    """The driver loads what was pinned, as workers do."""
+    (tmp_path / "dry_helper.py").write_text("FACTOR = 2\n")
+
+    def predict(data):
+        import dry_helper
+
+        return data["rid"] * dry_helper.FACTOR
+
+    job.write("a.parquet", range(5))
+    sample = pd.DataFrame({"rid": [1]})
+    signature = scorecast.infer_signature(sample, pd.Series([1]))
+    path = scorecast.save_model(
+        predict, tmp_path / "m", signature=signature, code_paths=[tmp_path / "dry_helper.py"]
+    )
+    digest = scorecast.inspect_model(path).digest
+    (tmp_path / "dry_helper.py").write_text("FACTOR = 666\n")
+    (code,) = path.rglob("dry_helper.py")
+    bytecode = code.parent / "__pycache__" / f"dry_helper.{sys.implementation.cache_tag}.pyc"
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+    py_compile.compile(tmp_path / "dry_helper.py", bytecode, invalidation_mode=mode)
+    found = dry_run(job.spark, job.config(model_uri=path, model_digest=digest), preflight=False)
+    assert found.problem is None
+    assert "are equal" in found.facts["sample"]
 
 
 def test_an_input_without_rows_has_no_sample(job):
