@@ -285,6 +285,51 @@ def test_files_of_a_run_may_change(server, monkeypatch, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["rest", "mlflow"])
+def test_a_version_of_files_that_are_written_again(server, monkeypatch, name, tmp_path):
+    """It is downloaded by each call: nobody keeps the directory of a run as it was."""
+    mlflow = server.mlflow()
+    where = f"again {name}"
+    if not mlflow.search_registered_models(f"name='{where}'"):
+        mlflow.create_registered_model(where)
+    place = f"{mlflow.get_run(server.runs[0]).info.artifact_uri}/{where}"
+    use(monkeypatch, server.url, name)
+    for text in ("one", "two"):
+        (tmp_path / "a").write_text(text)
+        mlflow.log_artifact(server.runs[0], tmp_path / "a", where)
+        if text == "one":
+            mlflow.create_model_version(where, place)
+        fetched = fetch_model(f"models:/{where}/1")
+        assert (fetched.directory / "a").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
+@pytest.mark.parametrize("form", ["runs:/{}/{}", "{}"])
+def test_files_that_change_while_they_are_read(server, monkeypatch, name, form, tmp_path, caplog):
+    """A change of names or sizes is noticed, and all is read again."""
+    mlflow = server.mlflow()
+    run = server.runs[0]
+    where = f"meanwhile {name} {len(form)}"
+    for file, text in (("a", "one"), ("b", "two"), ("new", "one and two")):
+        (tmp_path / file).write_text(text)
+    for file in "ab":
+        mlflow.log_artifact(run, tmp_path / file, where)
+
+    def harm(handler, content):
+        if "/mlflow-artifacts/artifacts/" in handler.path and not caplog.records:
+            mlflow.log_artifact(run, tmp_path / "new", where)
+        return False
+
+    uri = f"runs:/{run}/{where}"
+    if form == "{}":
+        uri = f"{mlflow.get_run(run).info.artifact_uri}/{where}"
+    with Meddler(server, harm) as meddler, caplog.at_level(logging.WARNING, "scorecast"):
+        use(monkeypatch, meddler.url, name)
+        fetched = fetch_model(uri)
+    assert {path.name for path in fetched.directory.iterdir()} == {"a", "b", "new"}
+    assert "changed while they were read" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["rest", "mlflow"])
 def test_a_full_disk_is_told(server, monkeypatch, name):
     """By either client it is known before the download that there is no room."""
     meddler, read = downloads(server, monkeypatch, name)

@@ -7,15 +7,18 @@ another one with the same place waits for it.
 
 A model that is in the cache, and complete files of a download that died, stand for what another
 download would bring only where the listing is *pinned*: equal listings are of equal files. That is
-so for what is never written twice (a registered version, a logged model), and for a listing with
-times that were all a minute old when it was made: a file that is written later gets a later time,
-also where times are whole seconds and clocks differ by less than that minute. Sizes alone pin
-nothing: files of ``runs:`` and ``mlflow-artifacts:`` that are no logged model are downloaded anew
-by each call, from the first to the last, since equal sizes may hide that a file was replaced, and
-a mix of two versions would load.
+so for what is never written twice (a logged model, and a registered version that was made of one),
+and for a listing with times that were all a minute old when it was made: a file that is written
+later gets a later time, also where times are whole seconds and clocks differ by less than that
+minute. Sizes alone pin nothing: files of ``runs:`` and ``mlflow-artifacts:`` that are no logged
+model, and registered versions of such files, are downloaded anew by each call, from the first to
+the last, since equal sizes may hide that a file was replaced, and a mix of two versions would load.
 
 The listing is made again after the download. If it is another one, files of two versions may have
-come, and all is done again.
+come, and all is done again. Where it has times (stores) no mix is ever given, but of files written
+twice within what the store takes for one moment. Where it has sizes alone (a server of MLflow), a
+file that is replaced by one of equal size during the download is not noticed; and nothing is where
+it does not even have those. A logged model is not listed again: nobody writes it twice.
 """
 
 from __future__ import annotations
@@ -111,15 +114,32 @@ def download_files(place: Place, progress: Progress) -> ModelCopy:
         ArtifactDiskError: There is no room, or the disk refuses.
         ShippingError: The cache directory cannot be used.
     """
-    for _ in range(_TRIES):
+
+    def attempt() -> ModelCopy:
         files = _listed(place)
         listed = tuple((file.path, file.size, file.time) for file in files)
         origin = Origin(place.uri, (*place.facts, listed), place.fixed or _settled(files))
-        with suppress(_ChangedError):
-            return download(origin, _size(files), partial(_fill, place, files, progress))
-        _LOG.warning('The files at "%s" changed while they were read. Trying again.', place.uri)
+        return download(origin, _size(files), partial(_fill, place, files, progress))
+
+    return until_unchanged(place.uri, attempt)
+
+
+def until_unchanged(uri: str, attempt: Callable[[], ModelCopy]) -> ModelCopy:
+    """Try a download again whose files change while they are read.
+
+    Args:
+        uri: What is downloaded.
+        attempt: Downloads it, and raises `ChangedError` if the listing is another one afterwards.
+
+    Raises:
+        ArtifactError: The files change each time.
+    """
+    for _ in range(_TRIES):
+        with suppress(ChangedError):
+            return attempt()
+        _LOG.warning('The files at "%s" changed while they were read. Trying again.', uri)
     message = (
-        f'The files at "{place.uri}" changed each time that they were read, {_TRIES} times. '
+        f'The files at "{uri}" changed each time that they were read, {_TRIES} times. '
         "Nothing was loaded. Run again once the model is written."
     )
     raise ArtifactError(message)
@@ -236,7 +256,7 @@ def _fill(place: Place, files: list[RemoteFile], progress: Progress, folder: Pat
         for_each(get, enumerate(missing), at_once=place.at_once, stop=stop)
     if not place.fixed and _listed(place) != files:
         shutil.rmtree(folder, ignore_errors=True)
-        raise _ChangedError
+        raise ChangedError
     return model
 
 
@@ -254,7 +274,7 @@ class _StoppedError(Exception):
     """Ends what is of no use any more."""
 
 
-class _ChangedError(Exception):
+class ChangedError(Exception):
     """Says that the listing is another one after the download."""
 
 

@@ -14,11 +14,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from scorecast.artifacts.cached import download
+from scorecast.artifacts.cached import ChangedError, download, until_unchanged
 from scorecast.artifacts.credentials import no_server
-from scorecast.artifacts.references import LoggedRef, Reference, RegisteredRef, parse_reference
+from scorecast.artifacts.references import (
+    LoggedRef,
+    Reference,
+    RegisteredRef,
+    names_logged,
+    parse_reference,
+)
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.uri import parse_model_uri
 from scorecast.cache.copies import ModelCopy
@@ -31,6 +37,8 @@ _PAGE = 1000
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # What MLflow would make in the working directory for the lack of a server.
 _STORES = ("mlflow.db", "mlruns")
+
+_Files: TypeAlias = list[tuple[str, int]]
 
 
 class MlflowClient:
@@ -94,12 +102,14 @@ class MlflowClient:
         """Give the files that a URI names.
 
         MLflow downloads all of them, or none, and says itself how far it is. They are taken from
-        the cache where it lists what it would download, and that is a version or logged model.
-        Other files may have changed without a change in size, so they are downloaded anew.
+        the cache where it lists what it would download, and that is a logged model or a version
+        that was made of one. Other files may have changed without a change in size, so they are
+        downloaded anew, and listed before and after: a change of names or sizes meanwhile is
+        noticed, one that leaves them as they are is not.
 
         Raises:
             ArtifactNotFoundError: Nothing is there.
-            ArtifactError: MLflow cannot get them.
+            ArtifactError: MLflow cannot get them, or they change each time.
         """
         del progress
         # MLflow knows no directories inside of a logged model.
@@ -111,9 +121,24 @@ class MlflowClient:
         elif isinstance(reference, RegisteredRef) and reference.registry:
             whole, path = f"models:/{reference.name}/{reference.version}", reference.path
             options = {"registry_uri": reference.registry, "tracking_uri": self._tracking}
-        with _errors(f'download "{uri}"'):
-            origin, size = self._origin(uri, whole, reference, options)
-        copy = download(origin, size, partial(_download, whole, options), resumes=False)
+
+        def attempt() -> ModelCopy:
+            with _errors(f'download "{uri}"'):
+                origin, files = self._origin(uri, whole, reference, options)
+            size = None if files is None else sum(size for _, size in files)
+
+            def fill(folder: Path) -> Path:
+                found = _download(whole, options, folder)
+                if not origin.pinned:
+                    with _errors(f'list the files of "{uri}"'):
+                        after = _listed(whole, reference, options)
+                    if after != files:
+                        raise ChangedError
+                return found
+
+            return download(origin, size, fill, resumes=False)
+
+        copy = until_unchanged(str(parse_model_uri(uri)), attempt)
         directory = copy.directory / path
         if not directory.exists():
             message = f'The model "{whole}" has no directory "{path}". Check the model URI.'
@@ -122,8 +147,8 @@ class MlflowClient:
 
     def _origin(
         self, asked: str, uri: str, reference: Reference, options: Mapping[str, str | None]
-    ) -> tuple[Origin, int | None]:
-        """Give what is known of a URI before its download, and the bytes."""
+    ) -> tuple[Origin, _Files | None]:
+        """Give what is known of a URI before its download, and paths and sizes of its files."""
         import mlflow
 
         facts: list[Any] = [
@@ -131,25 +156,27 @@ class MlflowClient:
             redacted(mlflow.get_tracking_uri()),
             redacted(options.get("registry_uri") or mlflow.get_registry_uri()),
         ]
+        fixed = isinstance(reference, LoggedRef)
         if isinstance(reference, RegisteredRef):
+            version = (reference.name, reference.version)
             # A version that is deleted and made again has another place.
-            facts.append(
-                self._client.get_model_version_download_uri(reference.name, reference.version)
-            )
-        fixed = isinstance(reference, LoggedRef) or (
-            isinstance(reference, RegisteredRef) and (not reference.path or bool(options))
-        )
-        files = _listed(uri, options) if fixed else None
-        origin = Origin(str(parse_model_uri(asked)), ("mlflow", *facts, files), bool(files))
-        return origin, sum(size for _, size in files) if files else None
+            facts.append(self._client.get_model_version_download_uri(*version))
+            fixed = names_logged(self._client.get_model_version(*version).source or "")
+        files = _listed(uri, reference, options)
+        pinned = fixed and bool(files)
+        # Those that are downloaded by each call have one directory for it.
+        facts.append(files if pinned else None)
+        return Origin(str(parse_model_uri(asked)), ("mlflow", *facts), pinned), files
 
 
-def _listed(uri: str, options: Mapping[str, str | None]) -> list[tuple[str, int]] | None:
-    """List paths and sizes of a version or logged model; None where the store has no sizes."""
+def _listed(uri: str, reference: Reference, options: Mapping[str, str | None]) -> _Files | None:
+    """List paths and sizes of what a URI names; None where the store has no sizes."""
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    repository: Any = get_artifact_repository(uri, **options)
-    files, waiting = [], [""]
+    below = reference.path if isinstance(reference, RegisteredRef) and not options else ""
+    root = uri.removesuffix(f"/{below}") if below else uri  # MLflow lists whole versions alone
+    repository: Any = get_artifact_repository(root, **options)
+    files, waiting = [], [below]
     while waiting:
         for found in repository.list_artifacts(waiting.pop() or None):
             if found.is_dir:

@@ -15,7 +15,13 @@ from urllib.parse import urlsplit
 
 from scorecast.artifacts.cached import download_files
 from scorecast.artifacts.proxied import ProxiedDirectory
-from scorecast.artifacts.references import LoggedRef, RegisteredRef, RunRef, parse_reference
+from scorecast.artifacts.references import (
+    LoggedRef,
+    RegisteredRef,
+    RunRef,
+    names_logged,
+    parse_reference,
+)
 from scorecast.artifacts.registered import ModelVersion, RegisteredModel, moment
 from scorecast.artifacts.retries import NotFoundError
 from scorecast.artifacts.server import get_json, post_json
@@ -135,8 +141,11 @@ class RestClient:
             return self.elsewhere(uri, errand.progress)
         reference = parse_reference(parsed)
         if isinstance(reference, RegisteredRef | LoggedRef):
-            where = _joined(self._location(reference), reference.path)
-            return self._fetch(where, errand.next(fixed=True))
+            where = self._location(reference)
+            fixed = isinstance(reference, LoggedRef) or (
+                where.startswith(f"{_PROXIED}:") and self._is_of_logged(reference)
+            )
+            return self._fetch(_joined(where, reference.path), errand.next(fixed=fixed))
         return self._of_run(cast("RunRef", reference), errand)
 
     def _location(self, reference: RegisteredRef | LoggedRef) -> str:
@@ -151,6 +160,12 @@ class RestClient:
         except NotFoundError as error:
             message = f"{_sentence(error)} Check the model URI."
             raise ArtifactNotFoundError(message) from None
+
+    def _is_of_logged(self, reference: RegisteredRef) -> bool:
+        """Tell whether a version was made of a logged model, and not of files of any kind."""
+        query = {"name": reference.name, "version": str(reference.version)}
+        found = get_json(self.registry, f"{_API}/model-versions/get", query)
+        return names_logged(str(found["model_version"].get("source", "")))
 
     def _of_run(self, reference: RunRef, errand: _Errand) -> ModelCopy:
         """Fetch artifacts of a run, or the model that it logged under that name (MLflow 3)."""
@@ -211,7 +226,7 @@ class _Errand:
     Attributes:
         asked: The model URI.
         progress: Shows how far the download is.
-        fixed: Whether the files are those of a version or logged model, which nobody replaces.
+        fixed: Whether the files are those of a logged model, which nobody replaces.
         way: How many places more may send to another one.
     """
 

@@ -119,6 +119,11 @@ def registered_version(resolved_uri: str) -> tuple[str, str] | None:
     return None
 
 
+def names_logged(source: str) -> bool:
+    """Tell whether the source of a registered version is a logged model, which stays as it is."""
+    return _LOGGED.fullmatch(source.removeprefix("models:").strip("/")) is not None
+
+
 def _run(uri: ModelUri, parts: list[str]) -> RunRef:
     if len(parts) < 2:  # noqa: PLR2004 - the run and a name
         message = f'Cannot read the model URI "{uri}". Expected "runs:/RUN_ID/NAME".'
