@@ -235,21 +235,26 @@ def remove_ignored(directory: Path) -> None:
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-def model_entries(directory: Path) -> Iterator[tuple[str, Path]]:
+def model_entries(directory: Path, *, all_files: bool = False) -> Iterator[tuple[str, Path]]:
     """Give relative path and path of every file and empty directory, sorted by relative path.
 
     These are what the digest is about.
+
+    Args:
+        directory: The directory.
+        all_files: Whether to give what no digest counts, too.
 
     Raises:
         ShippingError: A file cannot be packed, or a link leads out of the directory.
         OSError: A directory cannot be read.
     """
     root = directory.resolve()
+    ignored = set() if all_files else _IGNORED
     found: list[tuple[str, Path]] = []
     for folder, folders, files in os.walk(root, onerror=_raise, followlinks=True):
         here = Path(folder)
-        folders[:] = [name for name in folders if name not in _IGNORED]
-        kept = [name for name in files if name not in _IGNORED]
+        folders[:] = [name for name in folders if name not in ignored]
+        kept = [name for name in files if name not in ignored]
         for name in (*folders, *kept):
             if problem := _problem(here / name, root):
                 relative = (here / name).relative_to(root).as_posix()

@@ -26,7 +26,7 @@ from scorecast.cache.locks import Lock, locked
 from scorecast.cache.machine import DIRECTORY_VARIABLE, LIMIT_VARIABLE, cache_limit
 from scorecast.cache.stamps import facts, stamped_facts, write_stamp
 from scorecast.errors import DigestMismatchError, ShippingError
-from scorecast.packing import copy_files, directory_size, tree_digest, unpack
+from scorecast.packing import copy_files, directory_size, remove_ignored, tree_digest, unpack
 from scorecast.private import make_private
 
 _MODEL = "model"
@@ -180,6 +180,8 @@ def _intact(entry: Path, digest: str) -> Mapping[str, object] | None:
     if (seen := stamped_facts(files, stamp)) is not None:
         return seen
     try:
+        # Bytecode, which Python would run, and which older versions of this package let it write.
+        remove_ignored(files)
         seen = facts(files)
         if tree_digest(files) != digest:
             return None

@@ -2,7 +2,8 @@
 
 Hashing 1 GB takes a second and more, in every worker again. A stamp is written once after the
 files were checked: size, time of change, inode of each. A file that was written to, cut, replaced,
-added or removed since does not fit the stamp. The system sets the time of change (``st_ctime``)
+added or removed since does not fit the stamp, also one that the digest passes over: Python runs the
+bytecode that it finds. The system sets the time of change (``st_ctime``)
 itself, so a tool that restores the old time of a file does not hide what it did.
 
 What a stamp does not find is what changes without the file system of this machine: bits that rot
@@ -58,14 +59,19 @@ def stamped_facts(directory: Path, stamp: Path) -> dict[str, object] | None:
     return None
 
 
-def facts(directory: Path) -> dict[str, object]:
+def facts(directory: Path, *, all_files: bool = True) -> dict[str, object]:
     """Give what the files of a directory look like now.
+
+    Args:
+        directory: The directory.
+        all_files: Whether those that no digest counts are looked at, too. Where others than the
+            cache put files, they come and go and say nothing.
 
     Raises:
         OSError, ShippingError: They cannot be looked at.
     """
     files = {}
-    for relative, path in model_entries(directory):
+    for relative, path in model_entries(directory, all_files=all_files):
         status = path.lstat()
         times = (status.st_mtime_ns, status.st_ctime_ns)
         files[relative] = [status.st_mode, status.st_size, *times, status.st_ino]

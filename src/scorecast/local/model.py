@@ -129,7 +129,7 @@ def resolve_model(
 def _seen(directory: Path) -> Mapping[str, object]:
     """Give what the files look like; nothing, which no model looks like, where they are gone."""
     with suppress(OSError, ShippingError):
-        return facts(directory)
+        return facts(directory, all_files=False)
     return {}
 
 

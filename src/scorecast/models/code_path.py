@@ -3,13 +3,14 @@
 MLflow puts the directory in front of ``sys.path`` and leaves it there. Two models in one process
 that both bring a module ``features`` then share the first one's code, without a word. Here each
 model has its own modules in place whenever it is loaded or predicts, also those that it imports
-only while it predicts.
+only while it predicts. Python writes no bytecode beside them, which no digest would count.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,11 +30,24 @@ class CodeDirectory:
         self._names = frozenset(_top_level_names(directory))
         self._modules: dict[str, ModuleType] = {}
 
-    def use(self) -> None:
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Have this model's modules in place, and no bytecode written, while the block runs.
+
+        Runs when the model is loaded and for each batch, on the driver and in each worker process.
+        """
+        self._use()
+        before = sys.dont_write_bytecode
+        sys.dont_write_bytecode = True
+        try:
+            yield
+        finally:
+            sys.dont_write_bytecode = before
+
+    def _use(self) -> None:
         """Put this model's modules in place, ahead of all others of the same name.
 
-        Runs before the model is loaded and before each batch, on the driver and in each worker
-        process; does nothing unless another model's code was used since.
+        Does nothing unless another model's code was used since.
         """
         before = CodeDirectory._in_place
         if before is self:
@@ -64,8 +78,15 @@ class WithCode:
 
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
         """Predict one batch."""
-        self.code.use()
-        return self.predictor.predict(data, params)
+        with self.code.in_use():
+            return self.predictor.predict(data, params)
+
+
+def forget_modules(directory: Path) -> None:
+    """Forget the modules that were imported from a directory, whose files are not to be used."""
+    for name, module in list(sys.modules.items()):
+        if _is_inside(module, directory):
+            del sys.modules[name]
 
 
 def _top_level_names(directory: Path) -> Iterator[str]:
@@ -80,8 +101,12 @@ def _forget(name: str, *, unless_inside: Path) -> None:
     module = sys.modules.get(name)
     if module is None:
         return
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-    if any(place and Path(place).is_relative_to(unless_inside) for place in places):
+    if _is_inside(module, unless_inside):
         return
     for loaded in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
         del sys.modules[loaded]
+
+
+def _is_inside(module: ModuleType, directory: Path) -> bool:
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    return any(place and Path(place).is_relative_to(directory) for place in places)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,9 @@ def load_predictor(  # noqa: PLR0913 - how a model may be loaded
     config = {**pyfunc.config, **(model_config or {})}
     files = ModelFiles(directory, info, config, shared, threads, no_pickle)
     code = CodeDirectory(files.path(pyfunc.code)) if pyfunc.code else None
-    if code is not None:
-        code.use()
     try:
-        predictor = flavor.load(files)
+        with nullcontext() if code is None else code.in_use():
+            predictor = flavor.load(files)
     except ScorecastError:
         raise
     except Exception as error:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from scorecast.cache.copies import ModelCopy, open_copy, unchanged
-from scorecast.errors import InputMismatchError, ShippingError
+from scorecast.errors import DigestMismatchError, InputMismatchError, ShippingError
+from scorecast.models.code_path import forget_modules
 from scorecast.models.flavors.base import Predictor
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import load_predictor
@@ -157,15 +158,20 @@ class ModelHandle:
             threads = limit_threads(cpus, os.environ)
             copy = self.source.open(self.digest)
             shared = mapped_objects(copy, key, os.environ)
-            with unchanged(copy):
-                predictor = load_predictor(
-                    copy.directory,
-                    self.info,
-                    self.config,
-                    shared=shared,
-                    threads=threads,
-                    no_pickle=self.no_pickle,
-                )
+            try:
+                with unchanged(copy):
+                    predictor = load_predictor(
+                        copy.directory,
+                        self.info,
+                        self.config,
+                        shared=shared,
+                        threads=threads,
+                        no_pickle=self.no_pickle,
+                    )
+            except DigestMismatchError:
+                # Another try in this process would find them imported.
+                forget_modules(copy.directory)
+                raise
         return _OpenModel(predictor, copy)
 
 

@@ -129,6 +129,18 @@ def test_changed_files_are_found_and_replaced(root: Path, packed: PackedModel, c
     assert entries(root) == [packed.digest.replace(":", "-")]
 
 
+def test_bytecode_in_a_copy_is_removed(root: Path, packed: PackedModel) -> None:
+    """No digest counts it, and Python would run it; older versions have left some of their own."""
+    directory = open_copy(root, packed.digest, lambda: packed.data).directory
+    (directory / "code" / "__pycache__").mkdir()
+    (directory / "code" / "__pycache__" / "a.cpython-311.pyc").write_bytes(b"evil")
+
+    again = open_copy(root, packed.digest, never)
+
+    assert contents(again.directory) == FILES
+    assert not (again.directory / "code" / "__pycache__").exists()
+
+
 def test_touched_files_of_the_same_content_are_kept(root: Path, packed: PackedModel) -> None:
     """A tool that only touches files costs one more check, and no second unpacking."""
     directory = open_copy(root, packed.digest, lambda: packed.data).directory

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -609,6 +610,25 @@ def test_inspecting_runs_no_code_and_tells_what_is_declared(save: Save, tmp_path
         scorecast.inspect_model(tmp_path / "nothing")
     with pytest.raises(MLmodelError):
         scorecast.inspect_model(tmp_path)
+
+
+def test_no_bytecode_is_written_beside_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither on loading nor for what is imported later, and other modules get theirs."""
+    (tmp_path / "late_helper.py").write_text("FACTOR = 3.0\n")
+
+    def model(data):
+        import late_helper
+
+        return data["x"] * late_helper.FACTOR
+
+    path = scorecast.save_model(model, tmp_path / "m", code_paths=[tmp_path / "late_helper.py"])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    loaded = scorecast.load_model(path)
+    assert list(loaded.predict(pd.DataFrame({"x": [1.0]}))) == [3.0]
+    assert list(path.rglob("*.pyc")) == []
+    assert sys.dont_write_bytecode is False
 
 
 def test_a_loaded_model_shows_what_it_is(save: Save) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import py_compile
 import random
 import shutil
 import subprocess
@@ -198,6 +200,28 @@ def test_files_that_change_between_check_and_stamp_are_no_copy(
     monkeypatch.setattr(copies, "write_stamp", write_late)
     assert outcome(make(lambda _directory: None)) == "refused"
     monkeypatch.undo()
+    assert outcome(make(lambda _directory: None)) == "right"
+
+
+def test_bytecode_that_comes_before_it_is_loaded_is_refused(world: Any, tmp_path: Path) -> None:
+    """Python runs it in place of the code that was checked, and no digest counts it."""
+    make, _, _ = world
+    source = tmp_path / "other.py"
+    source.write_text(
+        "class Model:\n"
+        "    def predict(self, data, params=None):\n"
+        "        return data['x'] * 0 - 1\n"
+        "def _load_pyfunc(path):\n"
+        "    return Model()\n"
+    )
+
+    def add(directory: Path) -> None:
+        (code,) = directory.rglob("*.py")
+        bytecode = importlib.util.cache_from_source(code)
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        py_compile.compile(str(source), bytecode, invalidation_mode=mode)
+
+    assert outcome(make(add)) == "refused"
     assert outcome(make(lambda _directory: None)) == "right"
 
 
