@@ -6,9 +6,11 @@ import collections
 import datetime as dt
 import decimal
 import fractions
+import gzip
 import io
 import pickle
 import pickletools
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scorecast.models import pickles
 from scorecast.models.pickles import modules_named, pickled_files
 
 
@@ -151,3 +154,61 @@ def test_pickles_are_found_whatever_their_names_are(tmp_path: Path) -> None:
         "old.pkl": ("fractions",),
         "model.pth!model/data.pkl": ("decimal",),
     }
+
+
+def _zipped(entries: dict[str, bytes], method: int) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", method) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return target.getvalue()
+
+
+def test_what_expands_without_end_is_unknown(tmp_path: Path) -> None:
+    """A small file is read as far as a model could be worth it, and not said to be harmless."""
+    inner = _zipped({"zeros": bytes(60 << 20)}, zipfile.ZIP_DEFLATED)
+    many = _zipped({f"{number}.zip": inner for number in range(12)}, zipfile.ZIP_STORED)
+    (tmp_path / "bomb.zip").write_bytes(many)
+    (tmp_path / "data.json").write_text("{}")
+
+    found = {each.path: each.modules for each in pickled_files(tmp_path)}
+
+    assert found
+    assert set(found.values()) == {("?",)}
+    assert all(path.startswith("bomb.zip!") for path in found)
+
+
+def test_archives_with_entries_without_end_are_unknown(tmp_path: Path) -> None:
+    """They are not even listed."""
+    one = _zipped({"x": b""}, zipfile.ZIP_STORED)
+    start = one.index(b"PK\x01\x02")
+    end = one.index(b"PK\x05\x06")
+    entries = one[start:end] * 110_000
+    listed = struct.pack("<HHII", 1, 1, len(entries), start)
+    inner = one[:start] + entries + one[end : end + 8] + listed + b"\0\0"
+    assert zipfile.is_zipfile(io.BytesIO(inner))
+    (tmp_path / "bomb").write_bytes(_zipped({"inner": inner}, zipfile.ZIP_DEFLATED))
+
+    assert [each.modules for each in pickled_files(tmp_path)] == [("?",)]
+
+
+def test_pickles_without_end_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it names behind the last opcode that is read may be anything."""
+    monkeypatch.setattr(pickles, "_MOST_OPCODES", 1000)
+    for name, data in (("new.gz", b"\x80\x04" + b"N0" * 10_000), ("old.gz", b"N0" * 10_000)):
+        (tmp_path / name).write_bytes(gzip.compress(data + b"cos\nsystem\n."))
+    assert {each.path: each.modules for each in pickled_files(tmp_path)} == {
+        "new.gz": ("?",),
+        "old.gz": ("?",),
+    }
+
+
+def test_weights_in_compressed_archives_are_no_work(tmp_path: Path) -> None:
+    """Arrays of numbers are told by their headers, however much there is of them."""
+    zeros = np.zeros(60 << 17)
+    arrays = io.BytesIO()
+    np.save(arrays, zeros)
+    (tmp_path / "w.npz").write_bytes(
+        _zipped({f"{i}.npy": arrays.getvalue() for i in range(10)}, zipfile.ZIP_DEFLATED)
+    )
+    assert pickled_files(tmp_path) == []
