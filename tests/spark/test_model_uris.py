@@ -288,18 +288,20 @@ def test_files_of_a_run_may_change(server, monkeypatch, name, tmp_path):
 def test_a_version_of_files_that_are_written_again(server, monkeypatch, name, tmp_path):
     """It is downloaded by each call: nobody keeps the directory of a run as it was."""
     mlflow = server.mlflow()
-    where = f"again {name}"
-    if not mlflow.search_registered_models(f"name='{where}'"):
-        mlflow.create_registered_model(where)
-    place = f"{mlflow.get_run(server.runs[0]).info.artifact_uri}/{where}"
+    run, where = server.runs[0], f"again {name}"
+    mlflow.create_registered_model(where)
+    place = f"{mlflow.get_run(run).info.artifact_uri}/{where}"
     use(monkeypatch, server.url, name)
-    for text in ("one", "two"):
-        (tmp_path / "a").write_text(text)
-        mlflow.log_artifact(server.runs[0], tmp_path / "a", where)
-        if text == "one":
-            mlflow.create_model_version(where, place)
-        fetched = fetch_model(f"models:/{where}/1")
-        assert (fetched.directory / "a").read_text() == text
+    try:
+        for text in ("one", "two"):
+            (tmp_path / "a").write_text(text)
+            mlflow.log_artifact(run, tmp_path / "a", where)
+            if text == "one":
+                mlflow.create_model_version(where, place, run)
+            fetched = fetch_model(f"models:/{where}/1")
+            assert (fetched.directory / "a").read_text() == text
+    finally:
+        mlflow.delete_registered_model(where)
 
 
 @pytest.mark.parametrize("name", ["rest", "mlflow"])

@@ -36,7 +36,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-from scorecast.artifacts.parallel import for_each
+from scorecast.artifacts.parallel import StoppedError, for_each
 from scorecast.artifacts.uri import writing
 from scorecast.cache.copies import ModelCopy, keep, open_kept
 from scorecast.cache.eviction import make_room
@@ -96,10 +96,11 @@ class Place(Protocol):
         """Give all files, one at least, and directories that may be empty. Raises ArtifactError."""
         ...
 
-    def get(self, file: RemoteFile, target: Path, reached: Reached) -> None:
-        """Write a file to `target`, trying again where that helps.
+    def get(self, file: RemoteFile, target: Path, reached: Reached, stop: Event) -> None:
+        """Write a file to `target`, trying again where that helps, until `stop` is set.
 
         Raises:
+            StoppedError: It is of no use any more.
             ArtifactError: It cannot be had.
             ArtifactDiskError: The disk refuses it.
         """
@@ -240,13 +241,13 @@ def _fill(place: Place, files: list[RemoteFile], progress: Progress, folder: Pat
 
     def checked(more: int) -> None:
         if stop.is_set():
-            raise _StoppedError
+            raise StoppedError
         advance(more)
 
     def get(numbered: tuple[int, RemoteFile]) -> None:
         number, file = numbered
         part, target = parts / str(number), model / file.path
-        place.get(file, part, counted(checked))
+        place.get(file, part, counted(checked), stop)
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             part.rename(target)
@@ -268,10 +269,6 @@ def _is_complete(target: Path, file: RemoteFile) -> bool:
     if file.path.endswith("/"):
         return target.is_dir()
     return target.is_file() and file.size in (None, target.stat().st_size)
-
-
-class _StoppedError(Exception):
-    """Ends what is of no use any more."""
 
 
 class ChangedError(Exception):

@@ -8,6 +8,7 @@ import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from urllib.parse import unquote
 
 from scorecast.artifacts.retries import BrokenAnswerError, with_retries
@@ -52,6 +53,7 @@ def download(  # noqa: PLR0913 - where from, where to, and what may come
     *,
     limit: int | None = None,
     reached: Reached = ignore,
+    stop: Event | None = None,
 ) -> None:
     """Write a file of a server to a file, which is of no use after an error.
 
@@ -62,8 +64,10 @@ def download(  # noqa: PLR0913 - where from, where to, and what may come
         size: Bytes that it must have, if that is known.
         limit: Bytes that it may have at most.
         reached: Told how many bytes of the file are here.
+        stop: Set when the file is of no use any more.
 
     Raises:
+        StoppedError: The file is of no use any more.
         NotFoundError: The server has no such file.
         TooLargeError: It is larger than `limit`.
         ArtifactError: The server cannot be reached, refuses, or sends less than the file; or the
@@ -90,7 +94,7 @@ def download(  # noqa: PLR0913 - where from, where to, and what may come
                     progress.version = ""
                 raise BrokenAnswerError(message)
 
-    with_retries(server, f'download "{unquote(path.partition("?")[0])}"', attempt)
+    with_retries(server, f'download "{unquote(path.partition("?")[0])}"', attempt, stop)
 
 
 def _answer(server: Server, path: str, progress: _Progress) -> http.client.HTTPResponse:

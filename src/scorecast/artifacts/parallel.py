@@ -10,6 +10,20 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+class StoppedError(Exception):
+    """Ends work that is of no use any more."""
+
+
+def pause(seconds: float, stop: Event | None) -> None:
+    """Wait before the next try of a piece of work.
+
+    Raises:
+        StoppedError: The work is of no use any more.
+    """
+    if (stop or Event()).wait(seconds):
+        raise StoppedError
+
+
 def for_each(
     work: Callable[[T], None], items: Iterable[T], *, at_once: int, stop: Event | None = None
 ) -> None:
@@ -21,7 +35,8 @@ def for_each(
         work: Called in a thread.
         items: One for each call.
         at_once: Number of threads.
-        stop: Set when work that goes on is of no use any more, and may end by any error.
+        stop: Set when work that goes on is of no use any more, and may end by any error. Who waits
+            in `work` waits for this, too (`pause`).
 
     Raises:
         Exception: The first that `work` raises; of several at once that of the first item.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Event
 from typing import Any
 from urllib.parse import quote
 
@@ -74,17 +75,25 @@ class ProxiedDirectory:
             for each in entries
         ]
 
-    def get(self, file: RemoteFile, target: Path, reached: Reached) -> None:
+    def get(self, file: RemoteFile, target: Path, reached: Reached, stop: Event) -> None:
         """Write a file.
 
         Raises:
+            StoppedError: The file is of no use any more.
             ArtifactNotFoundError: It went away meanwhile.
             ArtifactError: The server cannot be reached, refuses or breaks off.
             ArtifactDiskError: The file cannot be written.
         """
         path = PurePosixPath(self.path.strip("/")) / file.path
         try:
-            download(self.server, quote(f"{_ARTIFACTS}/{path}"), target, file.size, reached=reached)
+            download(
+                self.server,
+                quote(f"{_ARTIFACTS}/{path}"),
+                target,
+                file.size,
+                reached=reached,
+                stop=stop,
+            )
         except NotFoundError as error:
             message = (
                 f'The file "{file.path}" of the model is gone from the server: {error}. Run again.'

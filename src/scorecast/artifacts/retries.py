@@ -8,13 +8,14 @@ import json
 import logging
 import math
 import ssl
-import time
 import urllib.error
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import Message
+from threading import Event
 from typing import TypeVar
 
+from scorecast.artifacts.parallel import pause
 from scorecast.artifacts.transport import Server
 from scorecast.errors import ArtifactError, ConfigError
 from scorecast.redaction import redacted
@@ -60,15 +61,19 @@ def patience(environ: Mapping[str, str]) -> tuple[int, float, float]:
     )
 
 
-def with_retries(server: Server, what: str, attempt: Callable[[], T]) -> T:
+def with_retries(
+    server: Server, what: str, attempt: Callable[[], T], stop: Event | None = None
+) -> T:
     """Make a request, and make it again while that may help.
 
     Args:
         server: The server.
         what: What is done, behind "Cannot".
         attempt: Makes the request by `opened`, and may raise BrokenAnswerError.
+        stop: Set when what is asked for is of no use any more.
 
     Raises:
+        StoppedError: It is of no use any more.
         NotFoundError: The server has nothing there.
         ArtifactError: It cannot be reached, or refuses.
     """
@@ -82,17 +87,17 @@ def with_retries(server: Server, what: str, attempt: Callable[[], T]) -> T:
                 raise NotFoundError(reason, of_mlflow=of_mlflow) from None
             if error.code not in _TRANSIENT or number == server.retries:
                 raise _failed(server, what, error.code, reason, number + 1) from None
-            pause = _pause(server, number, error.headers)
+            seconds = _pause(server, number, error.headers)
         except (OSError, http.client.HTTPException, BrokenAnswerError) as error:
             cause = error.reason if isinstance(error, urllib.error.URLError) else error
             reason = _shown(server, str(cause)) or type(cause).__name__
             if isinstance(cause, ssl.SSLCertVerificationError) or number == server.retries:
                 raise _unreachable(server, what, reason, number + 1) from None
-            pause = _pause(server, number, None)
+            seconds = _pause(server, number, None)
         _LOG.warning(
-            "Cannot %s of %s: %s. Trying again in %.0f s.", what, server.url, reason, pause
+            "Cannot %s of %s: %s. Trying again in %.0f s.", what, server.url, reason, seconds
         )
-        time.sleep(pause)
+        pause(seconds, stop)
     raise AssertionError
 
 

@@ -10,16 +10,17 @@ from __future__ import annotations
 import io
 import logging
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Event
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
 
 from scorecast.artifacts.cached import RemoteFile, download_files
+from scorecast.artifacts.parallel import pause
 from scorecast.artifacts.uri import FetchedModel, ModelUri, writing
 from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
@@ -104,7 +105,7 @@ class _Directory:
                 raise ValueError(message)
             yield RemoteFile(str(relative), info.size, info.mtime_ns)
 
-    def get(self, file: RemoteFile, target: Path, reached: Reached) -> None:
+    def get(self, file: RemoteFile, target: Path, reached: Reached, stop: Event) -> None:
         for number in range(_TRIES):
             try:
                 return self._copy(file, target, reached)
@@ -115,15 +116,15 @@ class _Directory:
                 if number == _TRIES - 1 or _DENIED in str(error):
                     raise _unreadable(self.place, error, file.path, number + 1) from error
                 reason = one_line(error).rstrip(".")
-            pause = _FIRST_PAUSE * 2**number
+            seconds = _FIRST_PAUSE * 2**number
             _LOG.warning(
                 'Cannot download "%s" of the model at "%s": %s. Trying again in %.0f s.',
                 file.path,
                 self.uri,
                 reason,
-                pause,
+                seconds,
             )
-            time.sleep(pause)
+            pause(seconds, stop)
         raise AssertionError
 
     def _copy(self, file: RemoteFile, target: Path, reached: Reached) -> None:

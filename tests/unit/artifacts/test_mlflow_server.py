@@ -49,6 +49,55 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Print nothing."""
 
 
+class Refusing(Handler):
+    """Has a model of two files: one is to be asked for in a minute, the other one never."""
+
+    asked: ClassVar[list[str]] = []
+    told = threading.Event()
+
+    def do_GET(self) -> None:
+        """List the files, or refuse one of them."""
+        self.asked.append(self.path)
+        if "artifacts?" in self.path:
+            self._send({"files": [{"path": name, "file_size": 1} for name in "ab"]})
+        elif self.path.endswith("/a"):
+            self._refuse(503, **{"Retry-After": "60"})
+            self.told.set()
+        else:
+            assert self.told.wait(60)
+            self._refuse(403)
+
+    def _refuse(self, code: int, **headers: str) -> None:
+        self.send_response(code)
+        for name, value in {**headers, "Content-Length": "0"}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def test_one_file_that_is_refused_ends_the_pauses_of_the_others(caplog) -> None:
+    """Nobody waits a minute for what is of no use any more."""
+    found: list[BaseException] = []
+
+    def fetch(url: str) -> None:
+        client = rest_client({"MLFLOW_TRACKING_URI": url})
+        try:
+            client.fetch("mlflow-artifacts:/m", silent)
+        except ArtifactError as error:
+            found.append(error)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as site:
+        threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{site.server_address[1]}"
+        thread = threading.Thread(target=fetch, args=(url,), daemon=True)
+        thread.start()
+        thread.join(30)
+        site.shutdown()
+    assert not thread.is_alive()
+    assert [str(error).partition(": ")[2][:3] for error in found] == ["403"]
+    assert sum(path.endswith("/a") for path in Refusing.asked) == 1
+    assert "Trying again in 60 s" in caplog.text
+
+
 @pytest.fixture
 def server() -> Iterator[str]:
     """A server on this machine; gives its address."""
