@@ -118,8 +118,11 @@ def resolve_model(
             "out who writes there, and run again."
         )
         raise ModelDigestError(message)
-    if registered := registered_version(fetched.resolved_uri):
-        info = replace(info, registered_name=registered[0], registered_version=registered[1])
+    registered = registered_version(fetched.resolved_uri)
+    if registered is not None or trust.names_files:
+        # Else what a file of the model says of it, which neither digest nor signature counts.
+        name, version = registered or (None, None)
+        info = replace(info, registered_name=name, registered_version=version)
     info = replace(info, uri=str(parse_model_uri(model_uri)), digest=found)
     if trust.mode == "no-pickle":
         refuse_code(fetched.directory, info, str(info.uri))

@@ -14,7 +14,7 @@ from scorecast.errors import ArtifactNotFoundError, MLmodelError
 from scorecast.models.info import InputExample, ModelInfo
 from scorecast.models.paths import check_paths, safe_join
 from scorecast.models.signature_json import parse_signature
-from scorecast.models.yaml_file import NotYamlError, read_yaml
+from scorecast.models.yaml_file import LARGEST, NotYamlError, read_yaml
 
 MLMODEL = "MLmodel"
 REQUIREMENTS = "requirements.txt"
@@ -80,7 +80,7 @@ def read_model_info(directory: Path) -> ModelInfo:
         requirements=_read_requirements(directory / REQUIREMENTS),
         input_example=_input_example(raw.get("saved_input_example_info"), directory / MLMODEL),
         metadata=raw.get("metadata") or {},
-        env_vars=tuple(raw.get("env_vars") or ()),
+        env_vars=_env_vars(raw.get("env_vars"), directory / MLMODEL),
         signature_from_type_hint=bool(raw.get("is_signature_from_type_hint")),
         type_hint_from_example=bool(raw.get("type_hint_from_example")),
         registered_name=_text(registered.get("model_name")),
@@ -146,8 +146,21 @@ def _read_mapping_if_there(file: Path) -> dict[str, Any]:
 def _read_requirements(file: Path) -> tuple[str, ...]:
     if not file.is_file():
         return ()
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    with file.open("rb") as stream:
+        # Lines that cannot be read are shown as they are, and compared with nothing.
+        text = stream.read(LARGEST).decode(errors="replace")
+    lines = (line.strip() for line in text.splitlines())
     return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def _env_vars(raw: Any, file: Path) -> tuple[str, ...]:
+    if raw is not None and not isinstance(raw, list):
+        message = (
+            f'The key env_vars in "{file}" is a {type(raw).__name__}, expected a list of names. '
+            "Save the model again, or remove the key."
+        )
+        raise MLmodelError(message)
+    return tuple(str(name) for name in raw or ())
 
 
 def _input_example(raw: Any, file: Path) -> InputExample | None:

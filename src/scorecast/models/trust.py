@@ -48,6 +48,11 @@ class Trust:
         """Whether more than the digest is checked, which takes files that cannot change."""
         return self.mode == "no-pickle" or self.signature_key is not None
 
+    @property
+    def names_files(self) -> bool:
+        """Whether it is said which files are meant, by a digest or the key of a signature."""
+        return self.digest is not None or self.signature_key is not None
+
     def problems(self) -> list[str]:
         """Say what is wrong with the options."""
         problems = []
@@ -58,7 +63,7 @@ class Trust:
                 f'model_digest is "{self.digest}", expected "sha256:" and 64 hexadecimal digits, '
                 "as scorecast.inspect_model(URI).digest gives them"
             )
-        if self.mode == "pinned" and self.digest is None and self.signature_key is None:
+        if self.mode == "pinned" and not self.names_files:
             problems.append(
                 'trust "pinned" needs model_digest, as "scorecast inspect URI" shows it, or '
                 "model_signature_key"

@@ -25,6 +25,7 @@ from scorecast.errors import (
     MLmodelError,
     ModelPredictError,
 )
+from scorecast.local.model import resolve_model
 from scorecast.models.signature import (
     Array,
     Object,
@@ -35,6 +36,7 @@ from scorecast.models.signature import (
     Spec,
     Tensor,
 )
+from scorecast.models.trust import Trust
 
 Save = Callable[..., Path]
 
@@ -629,6 +631,17 @@ def test_no_bytecode_is_written_beside_the_code(
     assert list(loaded.predict(pd.DataFrame({"x": [1.0]}))) == [3.0]
     assert list(path.rglob("*.pyc")) == []
     assert sys.dont_write_bytecode is False
+
+
+def test_the_name_of_a_pinned_model_is_not_taken_from_its_files(save: Save) -> None:
+    """No digest counts the file that says it."""
+    path = save(lambda data: data["x"])
+    (path / "registered_model_meta").write_text("model_name: churn\nmodel_version: 7\n")
+    info = resolve_model(path).info
+    assert (info.registered_name, info.registered_version) == ("churn", "7")
+
+    info = resolve_model(path, Trust(digest=info.digest)).info
+    assert (info.registered_name, info.registered_version) == (None, None)
 
 
 def test_a_loaded_model_shows_what_it_is(save: Save) -> None:

@@ -296,6 +296,31 @@ def test_the_place_in_the_registry_is_read_from_its_own_file(tmp_path: Path) -> 
     assert (info.registered_name, info.registered_version) == ("main.flights.delay", "12")
 
 
+def test_requirements_that_are_no_text_are_no_error(tmp_path: Path) -> None:
+    """Nothing is installed from them; what can be read is shown."""
+    path = write(tmp_path, MINIMAL)
+    (path / "requirements.txt").write_bytes("scipy==1.2\nma\xdf\n".encode("latin-1"))
+
+    assert read_model_info(path).requirements == ("scipy==1.2", "ma\N{REPLACEMENT CHARACTER}")
+
+
+def test_requirements_without_end_are_cut_off(tmp_path: Path) -> None:
+    """No file of a model fills the memory."""
+    path = write(tmp_path, MINIMAL)
+    with (path / "requirements.txt").open("wb") as file:
+        file.write(b"scipy\n")
+        file.truncate(1 << 34)  # of zeros that are on no disk
+
+    assert read_model_info(path).requirements[0] == "scipy"
+
+
+@pytest.mark.parametrize("value", ["5", "API_KEY", "{API_KEY: 1}"])
+def test_variables_that_are_no_list_are_refused(tmp_path: Path, value: str) -> None:
+    """The key is named, and nothing is made of it."""
+    with pytest.raises(MLmodelError, match="env_vars"):
+        read_model_info(write(tmp_path, f"{MINIMAL}env_vars: {value}\n"))
+
+
 def test_an_example_may_lack_its_type(tmp_path: Path) -> None:
     """An input example without a type is JSON, and an empty mapping is no example."""
     text = f"{MINIMAL}saved_input_example_info: {{artifact_path: input_example.json}}\n"
