@@ -276,9 +276,13 @@ class ChangedError(Exception):
 
 
 def _settled(files: list[RemoteFile]) -> bool:
-    """Tell whether each file has a time, and one so old that no later write can have it, too."""
+    """Tell whether each file has a time, and one so old that no later write can have it, too.
+
+    Directories are there or not.
+    """
     newest = time.time_ns() - _SETTLED
-    return all(file.time is not None and file.time <= newest for file in files)
+    times = [file.time for file in files if not file.path.endswith("/")]
+    return all(each is not None and each <= newest for each in times)
 
 
 def _size(files: list[RemoteFile]) -> int | None:

@@ -86,7 +86,7 @@ class _Directory:
             files = list(self._listed())
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(self.place, error) from error
-        if not files:
+        if all(file.path.endswith("/") for file in files):
             message = (
                 f'No model at "{self.uri}": no files are stored there. Check the bucket and the '
                 "path; a model is the directory that holds a file named MLmodel."
@@ -95,15 +95,23 @@ class _Directory:
         return files
 
     def _listed(self) -> Iterator[RemoteFile]:
+        """Give the files, and the directories with nothing in them, which the digest counts."""
         below = fs.FileSelector(self.root, recursive=True, allow_not_found=True)
+        directories, parents = set(), set()
         for info in self.filesystem.get_file_info(below):
             relative = PurePosixPath(info.path).relative_to(self.root)
-            if info.type != fs.FileType.File or is_ignored(relative):
+            if is_ignored(relative):
                 continue
             if ".." in relative.parts:
                 message = f'"{relative}" leads out of the model'
                 raise ValueError(message)
-            yield RemoteFile(str(relative), info.size, info.mtime_ns)
+            parents.add(relative.parent)
+            if info.type == fs.FileType.Directory:
+                directories.add(relative)
+            elif info.type == fs.FileType.File:
+                yield RemoteFile(str(relative), info.size, info.mtime_ns)
+        for relative in directories - parents:
+            yield RemoteFile(f"{relative}/", 0)
 
     def get(self, file: RemoteFile, target: Path, reached: Reached, stop: Event) -> None:
         for number in range(_TRIES):

@@ -161,7 +161,7 @@ def test_a_worker_that_predicts_otherwise_is_found(job, tmp_path):
 
 def test_bytecode_beside_the_code_of_a_pinned_model_is_not_run(job, tmp_path):
     """The driver loads what was pinned, as workers do."""
-    (tmp_path / "dry_helper.py").write_text("FACTOR = 2\n")
+    (tmp_path / "dry_helper.py").write_text("FACTOR = 2.0\n")
 
     def predict(data):
         import dry_helper
@@ -169,13 +169,13 @@ def test_bytecode_beside_the_code_of_a_pinned_model_is_not_run(job, tmp_path):
         return data["rid"] * dry_helper.FACTOR
 
     job.write("a.parquet", range(5))
-    sample = pd.DataFrame({"rid": [1]})
-    signature = scorecast.infer_signature(sample, pd.Series([1]))
+    sample = pd.DataFrame({"rid": [1.0]})
+    signature = scorecast.infer_signature(sample, np.array([1.0]))
     path = scorecast.save_model(
         predict, tmp_path / "m", signature=signature, code_paths=[tmp_path / "dry_helper.py"]
     )
     digest = scorecast.inspect_model(path).digest
-    (tmp_path / "dry_helper.py").write_text("FACTOR = 666\n")
+    (tmp_path / "dry_helper.py").write_text("FACTOR = 666.0\n")
     (code,) = path.rglob("dry_helper.py")
     bytecode = code.parent / "__pycache__" / f"dry_helper.{sys.implementation.cache_tag}.pyc"
     mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
