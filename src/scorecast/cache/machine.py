@@ -14,6 +14,11 @@ directory that Spark gives each executor: workers of one executor share it then,
 the executor.
 
 The directory belongs to this user and nobody else may look into it; one that does not is refused.
+So is one in a directory where every user may rename it, and put another in its place while models
+are loaded: writable for all, without the sticky bit that ``/tmp`` has. A directory that a group may
+write to is taken: that is how many systems make those of a single user (umask 002), and whom a
+group has was for somebody to decide. In a pod of Kubernetes, which makes its volumes writable for
+all, no other user is there.
 """
 
 from __future__ import annotations
@@ -30,6 +35,8 @@ from scorecast.sizes import size_from
 DIRECTORY_VARIABLE = "SCORECAST_CACHE_DIR"
 LIMIT_VARIABLE = "SCORECAST_CACHE_LIMIT"
 _DEFAULT_LIMIT = 20 << 30
+# Kubernetes sets it in every container.
+_POD = "KUBERNETES_SERVICE_HOST"
 
 
 def cache_directory(environ: Mapping[str, str], fallback: Path | None = None) -> Path:
@@ -44,13 +51,15 @@ def cache_directory(environ: Mapping[str, str], fallback: Path | None = None) ->
         ShippingError: The directory that the environment names cannot be used.
     """
     name = f"scorecast-{os.geteuid()}"
+    alone = _POD in environ
     chosen = environ.get(DIRECTORY_VARIABLE)
     if chosen:
-        return _private(Path(chosen).absolute() / name)
+        return _private(Path(chosen).absolute() / name, alone=alone)
+    usual = Path(environ.get("TMPDIR") or "/var/tmp").absolute()  # noqa: S108
     try:
-        return _private(Path(environ.get("TMPDIR") or "/var/tmp").absolute() / name)  # noqa: S108
+        return _private(usual / name, alone=alone)
     except ShippingError:
-        return _private((fallback or Path(tempfile.gettempdir())) / name)
+        return _private((fallback or Path(tempfile.gettempdir())) / name, alone=alone)
 
 
 def cache_limit(environ: Mapping[str, str]) -> int:
@@ -62,12 +71,19 @@ def cache_limit(environ: Mapping[str, str]) -> int:
     return size_from(environ, LIMIT_VARIABLE, _DEFAULT_LIMIT)
 
 
-def _private(directory: Path) -> Path:
+def _private(directory: Path, *, alone: bool) -> Path:
     try:
         missing = [parent for parent in directory.parents if not parent.exists()]
         for each in (*reversed(missing), directory):
             each.mkdir(mode=0o700, exist_ok=True)
         if reason := _not_private(directory.lstat()):
+            raise _unusable(directory, reason)
+        mode = directory.parent.stat().st_mode
+        if not alone and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            reason = (
+                f'every user may rename it, since "{directory.parent}" has the mode '
+                f"{stat.S_IMODE(mode):o} and not the sticky bit (chmod +t)"
+            )
             raise _unusable(directory, reason)
         # A file that can be made says more than permissions do, which root and ACLs pass over.
         (directory / ".writable").touch(mode=0o600)

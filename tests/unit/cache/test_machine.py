@@ -22,7 +22,8 @@ NAME = f"scorecast-{os.geteuid()}"
 def test_the_directory_is_of_this_user_alone(tmp_path: Path) -> None:
     """A directory that others share holds one for this user, which nobody else can look into."""
     shared = tmp_path / "shared"
-    shared.mkdir(mode=0o777)
+    shared.mkdir()
+    shared.chmod(0o1777)
 
     directory = cache_directory({DIRECTORY_VARIABLE: str(shared)}, tmp_path)
 
@@ -62,6 +63,23 @@ def test_a_directory_that_others_may_use_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ShippingError, match="its mode is 750"):
         cache_directory({DIRECTORY_VARIABLE: str(tmp_path)}, tmp_path)
+
+
+@pytest.mark.parametrize("name", [DIRECTORY_VARIABLE, "TMPDIR"])
+def test_a_place_where_others_may_rename_is_refused(tmp_path: Path, name: str) -> None:
+    """Whoever may write to the directory around it could put another one in its place."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    environ = {name: str(shared)}
+
+    with pytest.raises(ShippingError, match=r'"/.*shared" has the mode 777 .*chmod \+t'):
+        cache_directory(environ, shared)
+
+    assert cache_directory(environ | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}) == shared / NAME
+    for mode in (0o1777, 0o775):
+        shared.chmod(mode)
+        assert cache_directory(environ) == shared / NAME
 
 
 def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:
