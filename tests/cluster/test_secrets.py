@@ -1,7 +1,10 @@
 """Secrets and data stay where they belong, whatever Spark writes and shows."""
 
+import functools
+import http.server
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +23,7 @@ from scorecast.cli.main import main
 from scorecast.spark.session import start_session
 from tests.secrets_kit import sentences
 
-model, source, folder = sys.argv[1:]
+model, source, folder, signed = sys.argv[1:]
 conf = {f"spark.planted.n{number}": text for number, text in enumerate(sentences())}
 conf |= {
     "spark.hadoop.fs.s3a.secret.key": "planted16secret",
@@ -48,6 +51,11 @@ report = scorecast.batch_predict(spark, scorecast.BatchPredictConfig(**options |
 print(report.summary(), report)
 code = main(["batch-predict", "--model-uri", model, "--input", source, "--output",
              f"{folder}/none", "--result-type", "long", "--engine", "spark"])
+# A model at an address that is a secret itself, by the front that shows most.
+codes = [main(["batch-predict", "--model-uri", signed, "--input", source, "--output",
+               f"{folder}/web", "--result-type", "long", "--on-error", "quarantine",
+               "--max-errors", "99", *more])
+         for more in (["--summary-json", f"{folder}/summary.json"], ["--force", "--dry-run"])]
 predict = scorecast.spark_udf(spark, model, "long")
 try:
     spark.read.parquet(source).select(predict("n", "text")).collect()
@@ -60,7 +68,15 @@ pages = [
 ]
 spark.stop()
 with open(f"{folder}/told.json", "w") as file:
-    json.dump({"code": code, "pages": pages, "quarantined": report.rows_quarantined}, file)
+    json.dump({"code": code, "codes": codes, "pages": pages,
+               "quarantined": report.rows_quarantined}, file)
+"""
+
+
+SHOW = """
+import sys
+from scorecast.cli.main import main
+main(["show", sys.argv[1]])
 """
 
 
@@ -84,7 +100,22 @@ def telling_model(tmp_path_factory):
     return path
 
 
-def test_no_secret_is_shown_anywhere(run_python, repository, telling_model, tmp_path):
+@pytest.fixture(scope="module")
+def signed_address(telling_model, tmp_path_factory):
+    """Serve the model as an archive; give an address of it that lets whoever has it in."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.make_archive(str(folder / "model"), "zip", telling_model.parent, "model")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, args=(0.1,), daemon=True).start()
+        query = "X-Amz-Signature=planted7deadbeef&ticket=planted18pwd"
+        yield f"http://127.0.0.1:{site.server_address[1]}/model.zip?{query}"
+        site.shutdown()
+
+
+def test_no_secret_is_shown_anywhere(
+    run_python, repository, telling_model, signed_address, tmp_path
+):
     """Output, logs, errors, manifest, event log, quarantine and Spark's pages, of every form."""
     import pandas as pd
 
@@ -96,7 +127,7 @@ def test_no_secret_is_shown_anywhere(run_python, repository, telling_model, tmp_
     shutil.copy(repository / "conf" / "spark-defaults.conf", tmp_path / "conf")
     done = run_python(
         PLANT,
-        *(str(telling_model), str(tmp_path / "in.parquet"), str(tmp_path)),
+        *(str(telling_model), str(tmp_path / "in.parquet"), str(tmp_path), signed_address),
         PYTHONPATH=f"{Path(scorecast.__file__).parents[1]}:{repository}",
         SPARK_CONF_DIR=str(tmp_path / "conf"),
         MLFLOW_TRACKING_PASSWORD="planted11-password",
@@ -105,6 +136,7 @@ def test_no_secret_is_shown_anywhere(run_python, repository, telling_model, tmp_
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads((tmp_path / "told.json").read_text())
     assert (told["code"], told["quarantined"]) == (5, len(sentences()))
+    assert told["codes"] == [0, 0]
     quarantine = pq.read_table(tmp_path / "out" / "_quarantine").to_pylist()
     manifest = (tmp_path / "out" / "_MANIFEST.json").read_text()
     events = b"".join(path.read_bytes() for path in (tmp_path / "events").rglob("events_*"))
@@ -123,8 +155,16 @@ def test_no_secret_is_shown_anywhere(run_python, repository, telling_model, tmp_
         "environment": told["pages"][0],
         "pages": "".join(told["pages"][1:]),
     }
+    of_web = {path.name: path for path in (tmp_path / "web").iterdir()}
+    for name in ("_MANIFEST.json", "_REPORT.html"):
+        shown[name] = of_web[name].read_text()
+        assert signed_address.partition("?")[0] in shown[name]
+    shown["summary"] = (tmp_path / "summary.json").read_text()
+    shown["repeat"] = run_python(SHOW, str(tmp_path / "web")).stdout
+    assert all("/model.zip" in shown[name] for name in ("stdout", "summary", "repeat"))
     assert {place: found_in(text) for place, text in shown.items() if found_in(text)} == {}
-    files = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    outputs = [*(tmp_path / "out").rglob("*"), *(tmp_path / "web").rglob("*")]
+    files = b"".join(path.read_bytes() for path in outputs if path.is_file())
     assert found_in(files) == []
 
 
