@@ -30,24 +30,11 @@ class CodeDirectory:
         self._names = frozenset(_top_level_names(directory))
         self._modules: dict[str, ModuleType] = {}
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Have this model's modules in place, and no bytecode written, while the block runs.
-
-        Runs when the model is loaded and for each batch, on the driver and in each worker process.
-        """
-        self._use()
-        before = sys.dont_write_bytecode
-        sys.dont_write_bytecode = True
-        try:
-            yield
-        finally:
-            sys.dont_write_bytecode = before
-
-    def _use(self) -> None:
+    def use(self) -> None:
         """Put this model's modules in place, ahead of all others of the same name.
 
-        Does nothing unless another model's code was used since.
+        Runs before the model is loaded and before each batch, on the driver and in each worker
+        process; does nothing unless another model's code was used since.
         """
         before = CodeDirectory._in_place
         if before is self:
@@ -78,8 +65,23 @@ class WithCode:
 
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
         """Predict one batch."""
-        with self.code.in_use():
+        self.code.use()
+        with no_bytecode():
             return self.predictor.predict(data, params)
+
+
+@contextmanager
+def no_bytecode() -> Iterator[None]:
+    """Have Python write no bytecode while a model is loaded or predicts.
+
+    A directory of a model that is not its code directory may be imported from as well.
+    """
+    before = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def forget_modules(directory: Path) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from scorecast.errors import ModelLoadError, ScorecastError, one_line
-from scorecast.models.code_path import CodeDirectory, WithCode
+from scorecast.models.code_path import CodeDirectory, WithCode, no_bytecode
 from scorecast.models.flavors import flavor_for_loader
 from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor, SharedObjects
 from scorecast.models.info import ModelInfo
@@ -57,8 +56,10 @@ def load_predictor(  # noqa: PLR0913 - how a model may be loaded
     config = {**pyfunc.config, **(model_config or {})}
     files = ModelFiles(directory, info, config, shared, threads, no_pickle)
     code = CodeDirectory(files.path(pyfunc.code)) if pyfunc.code else None
+    if code is not None:
+        code.use()
     try:
-        with nullcontext() if code is None else code.in_use():
+        with no_bytecode():
             predictor = flavor.load(files)
     except ScorecastError:
         raise

@@ -225,6 +225,35 @@ def test_bytecode_that_comes_before_it_is_loaded_is_refused(world: Any, tmp_path
     assert outcome(make(lambda _directory: None)) == "right"
 
 
+def test_a_model_that_imports_from_its_own_files_is_no_such_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As loaders do that bring their modules among the data: no bytecode is written there."""
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed" / "loader_of_data.py").write_text(
+        "import sys\n"
+        "def _load_pyfunc(path):\n"
+        "    sys.path.insert(0, path)\n"
+        "    import module_among_data\n"
+        "    return module_among_data.Model()\n"
+    )
+    model = tmp_path / "model"
+    (model / "data").mkdir(parents=True)
+    (model / "MLmodel").write_text(
+        "flavors: {python_function: {loader_module: loader_of_data, data: data}}\n"
+    )
+    (model / "data" / "module_among_data.py").write_text(
+        "class Model:\n    def predict(self, data):\n        return data['x'] * 2\n"
+    )
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "installed")])
+    (tmp_path / "cache").mkdir(mode=0o700)
+    packed, info = pack(model), resolve_model(model).info
+    source = Source(tmp_path / "cache", packed.data, lambda _directory: None)
+    assert outcome(ModelHandle(packed.digest, info, source)) == "right"
+    assert list((tmp_path / "cache").rglob("*.pyc")) == []
+
+
 def test_files_that_a_model_adds_while_it_loads_are_refused_too(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
