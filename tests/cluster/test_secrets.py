@@ -55,7 +55,7 @@ code = main(["batch-predict", "--model-uri", model, "--input", source, "--output
 codes = [main(["batch-predict", "--model-uri", signed, "--input", source, "--output",
                f"{folder}/web", "--result-type", "long", "--on-error", "quarantine",
                "--max-errors", "99", *more])
-         for more in (["--summary-json", f"{folder}/summary.json"], ["--force", "--dry-run"])]
+         for more in (["--dry-run"], ["--summary-json", f"{folder}/summary.json"])]
 predict = scorecast.spark_udf(spark, model, "long")
 try:
     spark.read.parquet(source).select(predict("n", "text")).collect()
