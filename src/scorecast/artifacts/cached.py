@@ -30,13 +30,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
 
 from scorecast.artifacts.parallel import StoppedError, for_each
+from scorecast.artifacts.place import Place, RemoteFile
 from scorecast.artifacts.uri import writing
 from scorecast.cache.copies import ModelCopy, keep, open_kept
 from scorecast.cache.eviction import make_room
@@ -46,65 +45,12 @@ from scorecast.cache.origins import Origin, digest_from, write_origin
 from scorecast.cache.stamps import boot_id
 from scorecast.errors import ArtifactDiskError, ArtifactError
 from scorecast.packing import remove_ignored
-from scorecast.progress import Progress, Reached, counted
+from scorecast.progress import Progress, counted
 
 _LOG = logging.getLogger(__name__)
 _TRIES = 3
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SETTLED = 60 * 10**9  # nanoseconds
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
-    """A file or directory of a model that is somewhere else.
-
-    Attributes:
-        path: Path below the model, which leads nowhere else; that of a directory ends with "/".
-        size: Bytes; None if the place does not tell.
-        time: When it was written, in nanoseconds since 1970; None if the place does not tell.
-    """
-
-    path: str
-    size: int | None
-    time: int | None = None
-
-
-class Place(Protocol):
-    """A directory that can be listed, and read file by file."""
-
-    @property
-    def uri(self) -> str:
-        """The model URI, without credentials."""
-        ...
-
-    @property
-    def facts(self) -> tuple[Any, ...]:
-        """What tells the place from others, as JSON takes it."""
-        ...
-
-    @property
-    def fixed(self) -> bool:
-        """Whether what is there is never written twice."""
-        ...
-
-    @property
-    def at_once(self) -> int:
-        """How many files are read at a time."""
-        ...
-
-    def listing(self) -> list[RemoteFile]:
-        """Give all files, one at least, and directories that may be empty. Raises ArtifactError."""
-        ...
-
-    def get(self, file: RemoteFile, target: Path, reached: Reached, stop: Event) -> None:
-        """Write a file to `target`, trying again where that helps, until `stop` is set.
-
-        Raises:
-            StoppedError: It is of no use any more.
-            ArtifactError: It cannot be had.
-            ArtifactDiskError: The disk refuses it.
-        """
-        ...
 
 
 def download_files(place: Place, progress: Progress) -> ModelCopy:

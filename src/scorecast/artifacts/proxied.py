@@ -9,8 +9,8 @@ from threading import Event
 from typing import Any
 from urllib.parse import quote
 
-from scorecast.artifacts.cached import RemoteFile
 from scorecast.artifacts.downloads import download
+from scorecast.artifacts.place import RemoteFile
 from scorecast.artifacts.retries import NotFoundError
 from scorecast.artifacts.server import get_json
 from scorecast.artifacts.transport import Server
@@ -34,7 +34,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class ProxiedDirectory:
-    """A directory of artifacts that a server passes on, see `cached.Place`.
+    """A directory of artifacts that a server passes on, see `Place`.
 
     Attributes:
         server: The server.

@@ -19,8 +19,9 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import fs
 
-from scorecast.artifacts.cached import RemoteFile, download_files
+from scorecast.artifacts.cached import download_files
 from scorecast.artifacts.parallel import pause
+from scorecast.artifacts.place import RemoteFile
 from scorecast.artifacts.uri import FetchedModel, ModelUri, writing
 from scorecast.cache.copies import ModelCopy
 from scorecast.errors import ArtifactError, ArtifactNotFoundError, one_line
