@@ -108,7 +108,7 @@ def signed_address(telling_model, tmp_path_factory):
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
         threading.Thread(target=site.serve_forever, args=(0.1,), daemon=True).start()
-        query = "X-Amz-Signature=planted7deadbeef&ticket=planted18pwd"
+        query = "ticket=planted18pwd&X-Amz-Signature=planted7deadbeef"
         yield f"http://127.0.0.1:{site.server_address[1]}/model.zip?{query}"
         site.shutdown()
 

@@ -110,5 +110,7 @@ def _forget(name: str, *, unless_inside: Path) -> None:
 
 
 def _is_inside(module: ModuleType, directory: Path) -> bool:
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
-    return any(place and Path(place).is_relative_to(directory) for place in places)
+    # What a module makes of a name by `__getattr__` may be anything, and may import more.
+    found = getattr(module, "__dict__", {})
+    places = [found.get("__file__"), *(found.get("__path__") or ())]
+    return any(isinstance(each, str) and Path(each).is_relative_to(directory) for each in places)
