@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -96,6 +99,46 @@ def test_one_file_that_is_refused_ends_the_pauses_of_the_others(caplog) -> None:
     assert [str(error).partition(": ")[2][:3] for error in found] == ["403"]
     assert sum(path.endswith("/a") for path in Refusing.asked) == 1
     assert "Trying again in 60 s" in caplog.text
+
+
+class Busy(Refusing):
+    """Has a model of two files, both of which are to be asked for in a minute."""
+
+    both = threading.Semaphore(0)
+
+    def do_GET(self) -> None:
+        """List the files, or put off one of them."""
+        if "artifacts?" in self.path:
+            super().do_GET()
+            return
+        self._refuse(503, **{"Retry-After": "60"})
+        self.both.release()
+
+
+FETCH = """
+import sys
+from scorecast.artifacts.registry import rest_client
+from scorecast.progress import silent
+rest_client({"MLFLOW_TRACKING_URI": sys.argv[1]}).fetch("mlflow-artifacts:/m", silent)
+"""
+
+
+def test_the_user_does_not_wait_for_pauses(src_on_path: dict[str, str]) -> None:
+    """An interrupt ends them, and with them the process."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as site:
+        threading.Thread(target=site.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{site.server_address[1]}"
+        command = [sys.executable, "-c", FETCH, url]
+        with subprocess.Popen(command, env=src_on_path, stderr=subprocess.PIPE) as process:
+            assert Busy.both.acquire(timeout=60)
+            assert Busy.both.acquire(timeout=60)
+            process.send_signal(signal.SIGINT)
+            try:
+                _, told = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        site.shutdown()
+    assert b"KeyboardInterrupt" in told
 
 
 @pytest.fixture
