@@ -264,7 +264,8 @@ def _errors(what: str) -> Iterator[None]:
             kind = ArtifactNotFoundError
         message = (
             f"MLflow cannot {what}: {text.rstrip('.')}. Check the URI, MLFLOW_TRACKING_URI and "
-            "the credentials."
+            "the credentials (MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD)."
         )
         # Without the cause, whose text may hold the password of an address.
         raise kind(message) from None

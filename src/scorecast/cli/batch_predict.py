@@ -77,6 +77,7 @@ class _BatchPredict(Command):
         aside = click.Context(
             self,
             auto_envvar_prefix=ctx.auto_envvar_prefix,
+            help_option_names=ctx.help_option_names,
             resilient_parsing=True,
             ignore_unknown_options=True,
             allow_extra_args=True,
