@@ -11,6 +11,7 @@ are the ones that all of these Sparks run on.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import nox
@@ -67,6 +68,7 @@ def release(session: nox.Session) -> None:
     root = Path(__file__).resolve().parents[1]
     session.chdir(root)
     dist = root / "build" / "dist"
+    shutil.rmtree(dist, ignore_errors=True)  # of another version
     session.install("build", "cyclonedx-bom>=7", "pip-audit>=2.9")
     session.run("python", "-m", "build", "--outdir", str(dist))
     (wheel,) = dist.glob("*.whl")

@@ -45,7 +45,7 @@ from scorecast.batch.output import (
     is_full,
 )
 from scorecast.batch.plan import Plan, split_units
-from scorecast.batch.profile import take_profile
+from scorecast.batch.profile import refuse_without_statistics, take_profile
 from scorecast.batch.profile_files import ProfileFiles
 from scorecast.batch.profile_plan import plan_profile, profiled_columns
 from scorecast.batch.provenance import provenance_values
@@ -124,10 +124,15 @@ class JobRun:
             return report_of(self.config, self.model, self.clock, found, before, already=True)
         inputs = inputs.checked(self.frame.columns)
         choice = choose_engine(self.spark, config, inputs, self.job)
+        statistics = plan_profile(config, self.job, inputs)
         self.clock.lap("check")
-        return self._publish(base, self._plan(key, run_id, inputs), run_id, inputs, choice)
+        plan = self._plan(key, run_id, inputs, statistics)
+        if statistics is not None and plan.bits is not None:
+            # Units of one run are merged, whatever options a later try of it has.
+            statistics = replace(statistics, bits=plan.bits)
+        return self._publish(base, plan, run_id, inputs, choice, statistics)
 
-    def _plan(self, key: str, run_id: str, inputs: Inputs) -> Plan:
+    def _plan(self, key: str, run_id: str, inputs: Inputs, statistics: ProfilePlan | None) -> Plan:
         """Take up the plan of a dead run of the same job, or make one."""
         store, layout = self.output.store, self.output.layout
         self.context.step("run:plan")
@@ -135,17 +140,23 @@ class JobRun:
         if dead is not None:
             return dead
         units = split_units(inputs.files, inputs.rows, self.config.units)
-        plan = Plan(run_id, key, self.clock.started_at, units)
+        bits = None if statistics is None else statistics.bits
+        plan = Plan(run_id, key, self.clock.started_at, units, bits)
         store.create(layout.run(run_id, "plan.json"), plan.to_json())
         return plan
 
-    def _publish(
-        self, base: Published | None, plan: Plan, run_id: str, inputs: Inputs, choice: Choice
+    def _publish(  # noqa: PLR0913 - what was found out so far
+        self,
+        base: Published | None,
+        plan: Plan,
+        run_id: str,
+        inputs: Inputs,
+        choice: Choice,
+        statistics: ProfilePlan | None,
     ) -> RunReport:
         store, layout = self.output.store, self.output.layout
         self._collect(alive=plan.run_id)
         try:
-            statistics = plan_profile(self.config, self.job, inputs)
             columns = profiled_columns(self.job, inputs)
             baseline = find_baseline(self.config, self.output, base, columns)
             records = self._predict(plan, inputs, choice, statistics)
@@ -239,6 +250,7 @@ class JobRun:
     ) -> list[UnitRecord]:
         store, layout, config = self.output.store, self.output.layout, self.config
         done = committed(store, layout, plan.run_id, plan.units)
+        refuse_without_statistics(config, done)
         told = {
             "run_id": plan.run_id,
             "model": self.model.resolved.fetched.resolved_uri,

@@ -43,12 +43,14 @@ class Plan:
         job_key: What it does, see `scorecast.batch.key`.
         started_at: When the first try of it began; UTC, ISO 8601.
         units: Its units.
+        bits: One row of ``2^bits`` is in the sample of its statistics; None for no statistics.
     """
 
     run_id: str
     job_key: str
     started_at: str
     units: tuple[Unit, ...]
+    bits: int | None = None
 
     @property
     def files(self) -> set[str]:

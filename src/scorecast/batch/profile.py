@@ -100,6 +100,18 @@ def take_profile(  # noqa: PLR0913 - what a profile is made of
     return Profile(data, f"{note}{_not_compared(config, drift)}", drift)
 
 
+def refuse_without_statistics(config: BatchPredictConfig, done: Sequence[UnitRecord]) -> None:
+    """Refuse a limit of drift that units of an earlier try leave unknown, before more is predicted.
+
+    Raises:
+        DriftError: One of them has no statistics.
+    """
+    if config.max_drift is not None and any(
+        record.rows_in and record.profile is None for record in done
+    ):
+        raise DriftError(_UNKNOWN.format("an earlier try of this job took no statistics"))
+
+
 def _without(config: BatchPredictConfig, problem: str) -> Profile:
     """Give the profile of a run that has none, unless options need one."""
     if problem:

@@ -50,16 +50,16 @@ def plan_profile(config: BatchPredictConfig, job: Job, inputs: Inputs) -> Profil
 def _bits(config: BatchPredictConfig, inputs: Inputs, columns: int) -> int:
     gated = config.baseline is not None or config.max_drift is not None
     rows, files = inputs.total_rows, inputs.held or inputs.listed
+    is_known = rows is not None and config.where is None
     if rows is None and files:
         rows = sum(file.size for file in files) // _BYTES_A_ROW
-    is_known = rows is not None and config.where is None
     # Nobody knows how few rows there may be, and few rows drift by chance.
     if config.profile == "full" or (gated and not is_known):
         return 0
     if rows is None:
         return _UNKNOWN_BITS
     bits = sampling_bits(rows, columns)
-    return bits if is_known else max(0, bits - _FILTERED_BITS)
+    return bits if config.where is None else max(0, bits - _FILTERED_BITS)
 
 
 def sampling_bits(rows: int, columns: int) -> int:

@@ -135,7 +135,7 @@ def _rounding(a: float, b: float) -> float:
 
     Its numbers are those of single precision in a double, too; whole ones tell nothing.
     """
-    in_single = all(float(np.float32(n)) == n != round(n) for n in (a, b))
+    in_single = all(float(np.float32(n)) == n for n in (a, b)) and any(n % 1 for n in (a, b))
     return _SINGLE if in_single else _DOUBLE
 
 

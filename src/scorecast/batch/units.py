@@ -339,4 +339,6 @@ def _read_record(data: bytes) -> UnitRecord:
         for name in ("files", "quarantine")
     }
     lists["skipped"] = tuple(Corrupt(**file) for file in content.pop("skipped"))
+    if not isinstance(content["profile"], str):  # as an older version has it
+        content["profile"] = None
     return UnitRecord(**{**content, **lists, "resumed": True})

@@ -14,11 +14,11 @@ directory that Spark gives each executor: workers of one executor share it then,
 the executor.
 
 The directory belongs to this user and nobody else may look into it; one that does not is refused.
-So is one in a directory where every user may rename it, and put another in its place while models
-are loaded: writable for all, without the sticky bit that ``/tmp`` has. A directory that a group may
-write to is taken: that is how many systems make those of a single user (umask 002), and whom a
-group has was for somebody to decide. In a pod of Kubernetes, which makes its volumes writable for
-all, no other user is there.
+So is one below a directory where every user may rename what leads to it, and put another in its
+place while models are loaded: writable for all, without the sticky bit that ``/tmp`` has. A
+directory that a group may write to is taken: that is how many systems make those of a single user
+(umask 002), and whom a group has was for somebody to decide. In a pod of Kubernetes, which makes
+its volumes writable for all, no other user is there.
 """
 
 from __future__ import annotations
@@ -78,13 +78,14 @@ def _private(directory: Path, *, alone: bool) -> Path:
             each.mkdir(mode=0o700, exist_ok=True)
         if reason := _not_private(directory.lstat()):
             raise _unusable(directory, reason)
-        mode = directory.parent.stat().st_mode
-        if not alone and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-            reason = (
-                f'every user may rename it, since "{directory.parent}" has the mode '
-                f"{stat.S_IMODE(mode):o} and not the sticky bit (chmod +t)"
-            )
-            raise _unusable(directory, reason)
+        for parent in () if alone else directory.resolve().parents:
+            mode = parent.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                reason = (
+                    f'every user may rename it, since "{parent}" has the mode '
+                    f"{stat.S_IMODE(mode):o} and not the sticky bit (chmod +t)"
+                )
+                raise _unusable(directory, reason)
         # A file that can be made says more than permissions do, which root and ACLs pass over.
         (directory / ".writable").touch(mode=0o600)
     except OSError as error:

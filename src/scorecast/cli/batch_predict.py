@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -57,37 +58,35 @@ class _BatchPredict(Command):
     """Tells of wrong options as of any other end: in the log's format, and in the summary."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and write what is wrong as is asked for beside it."""
         if ctx.resilient_parsing:  # a shell asks how the line may go on
             return super().parse_args(ctx, args)
-        shown, asked = ctx.ensure_object(Shown), self._legible(ctx, list(args))
-        shown.as_json = asked["log_format"] == "json"
-        for text in misspelt_variables(ctx, os.environ):
-            if shown.as_json:
-                log_message(text, logging.WARNING)
-            else:
-                click.echo(f"Warning: {text}", err=True)
+        given, shown = list(args), ctx.ensure_object(Shown)
+        shown.as_json = _asked(given, "log-format") == "json"
         try:
             return super().parse_args(ctx, args)
         except (click.UsageError, ConfigError):
-            with summary_file(asked["summary_json"]):
+            place = _asked(given, "summary-json") or (ctx.default_map or {}).get("summary_json")
+            writes_nothing = not {"--dry-run", "--show-config"}.isdisjoint(given)
+            with summary_file(None if writes_nothing else place):
                 raise
+        finally:
+            for text in misspelt_variables(ctx, os.environ):
+                if shown.as_json:
+                    log_message(text, logging.WARNING)
+                else:
+                    click.echo(f"Warning: {text}", err=True)
 
-    def _legible(self, ctx: click.Context, args: list[str]) -> dict[str, Any]:
-        """Give how to tell of what is wrong, whatever is wrong with other options."""
-        aside = click.Context(
-            self,
-            auto_envvar_prefix=ctx.auto_envvar_prefix,
-            help_option_names=ctx.help_option_names,
-            resilient_parsing=True,
-            ignore_unknown_options=True,
-            allow_extra_args=True,
-        )
-        values, _, _ = self.make_parser(aside).parse_args(args)
-        return {
-            str(param.name): values.get(param.name) or param.value_from_envvar(aside)
-            for param in self.params
-            if param.name in ("log_format", "summary_json")
-        }
+
+def _asked(args: Sequence[str], name: str) -> str | None:
+    """Give an option of the command line or the environment, whatever is wrong with others."""
+    found = os.environ.get(f"{PREFIX}_{name.replace('-', '_').upper()}")
+    for word, following in zip_longest(args, args[1:]):
+        if word == f"--{name}":
+            found = following
+        elif word.startswith(f"--{name}="):
+            found = word.partition("=")[2]
+    return found
 
 
 @click.command(

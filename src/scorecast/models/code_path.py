@@ -57,15 +57,16 @@ class CodeDirectory:
 
 
 @dataclass(frozen=True, slots=True)
-class WithCode:
-    """A predictor that finds the modules of its own model when it imports while it predicts."""
+class Importing:
+    """A predictor that imports while it predicts: modules of its own model, without bytecode."""
 
     predictor: Predictor
-    code: CodeDirectory
+    code: CodeDirectory | None
 
     def predict(self, data: Any, params: Mapping[str, Any] | None) -> Any:
         """Predict one batch."""
-        self.code.use()
+        if self.code is not None:
+            self.code.use()
         with no_bytecode():
             return self.predictor.predict(data, params)
 
@@ -86,9 +87,10 @@ def no_bytecode() -> Iterator[None]:
 
 def forget_modules(directory: Path) -> None:
     """Forget the modules that were imported from a directory, whose files are not to be used."""
-    for name, module in list(sys.modules.items()):
-        if _is_inside(module, directory):
-            del sys.modules[name]
+    inside = [name for name, module in list(sys.modules.items()) if _is_inside(module, directory)]
+    # Only then, since a namespace package asks for the one that it is in.
+    for name in inside:
+        sys.modules.pop(name, None)
 
 
 def _top_level_names(directory: Path) -> Iterator[str]:

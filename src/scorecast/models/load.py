@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scorecast.errors import ModelLoadError, ScorecastError, one_line
-from scorecast.models.code_path import CodeDirectory, WithCode, no_bytecode
+from scorecast.models.code_path import CodeDirectory, Importing, no_bytecode
 from scorecast.models.flavors import flavor_for_loader
 from scorecast.models.flavors.base import Flavor, ModelFiles, Predictor, SharedObjects
 from scorecast.models.info import ModelInfo
@@ -65,7 +65,7 @@ def load_predictor(  # noqa: PLR0913 - how a model may be loaded
         raise
     except Exception as error:
         raise ModelLoadError(_reason(flavor, info, error)) from error
-    return predictor if code is None else WithCode(predictor, code)
+    return Importing(predictor, code)
 
 
 def _reason(flavor: Flavor, info: ModelInfo, error: Exception) -> str:

@@ -158,6 +158,9 @@ class ModelHandle:
             threads = limit_threads(cpus, os.environ)
             copy = self.source.open(self.digest)
             shared = mapped_objects(copy, key, os.environ)
+            if copy.root is not None:
+                # What Numba compiles would stand beside the code, where nobody may write.
+                os.environ.setdefault("NUMBA_CACHE_DIR", str(copy.root / ".numba"))
             try:
                 with unchanged(copy):
                     predictor = load_predictor(

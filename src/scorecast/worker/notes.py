@@ -66,8 +66,9 @@ def note_rows(folder: str, partition: int, rows: int, before: int) -> None:
         before: What this task has told before; 0 for nothing.
     """
     _write(folder, f"{_ROWS}-{partition}-{rows}.json", {})
-    if before:
-        filesystem, path = filesystem_of(folder)
+    filesystem, path = filesystem_of(folder)
+    # On object stores Arrow would leave a marker of the directory behind, which outlives the run.
+    if before and is_local(filesystem):
         filesystem.delete_file(f"{path}/{_ROWS}-{partition}-{before}.json")
 
 

@@ -214,7 +214,11 @@ def write_profile(folder: str, unit: str, name: str, content: Mapping[str, Any])
 
     Raises:
         OutputError: The file system refuses.
+        ValueError: No folder is given.
     """
+    if not folder:
+        message = "the plan names no directory for statistics"
+        raise ValueError(message)
     path = f"{unit}/{name}.json"
     filesystem, root = filesystem_of(folder)
     try:

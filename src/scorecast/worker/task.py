@@ -33,8 +33,9 @@ from scorecast.worker.profile import ProfilePlan, Profiler, can_profile, write_p
 from scorecast.worker.tally import Tally, nan_predicted, not_finite
 
 _SECONDS_BETWEEN_NOTES = 1.0
-# Where a note is two requests.
+# Where a note is a request, and stays; each pause is longer than the one before.
 _SECONDS_ON_STORES = 20.0
+_LONGER_ON_STORES = 1.5
 _STDERR = 2  # the descriptor: a model may have put something else in the place of sys.stderr
 
 
@@ -177,7 +178,8 @@ class _Task:
                 for batch, made in predict_batches(self._coming(batches), plan.predict, once):
                     self._write(batch, made, good, bad)
                     self.pending.popleft()
-                    self._note_rows(pause)
+                    if self._note_rows(pause) and not cheap:
+                        pause *= _LONGER_ON_STORES
             except PredictionError as error:
                 raise self._told(error) from error
             self._note_rows(0)
@@ -284,15 +286,16 @@ class _Task:
             with suppress(OSError):  # the driver counts again when the task has ended
                 note_failed(self.plan.notes, self.partition, so_far)
 
-    def _note_rows(self, pause: float) -> None:
+    def _note_rows(self, pause: float) -> bool:
         """Tell the driver how far the task is, unless it was told within so many seconds."""
         rows, now = self.tally.rows_in, time.monotonic()
         if rows == self.told_rows or now - self.last_rows < pause:
-            return
+            return False
         self.last_rows = now
         with suppress(OSError):  # it is for a bar of progress alone
             note_rows(self.plan.notes, self.partition, rows, self.told_rows)
             self.told_rows = rows
+        return True
 
     def _told(self, error: PredictionError) -> PredictionError:
         """Say where it happened, and stop the job unless another try may do better."""

@@ -9,6 +9,7 @@ from job_kit import predicted
 
 import scorecast
 from scorecast.errors import (
+    DriftError,
     JobTimeoutError,
     ModelPredictError,
     ScorecastError,
@@ -50,6 +51,28 @@ def missing(job) -> list[int]:
     files = [file for unit in units if unit["name"] not in done for file in unit["files"]]
     first = [int(file.rpartition("/")[2][0]) * 100 for file in files]
     return sorted(rid for start in first for rid in range(start, start + 100))
+
+
+def test_a_later_try_samples_as_the_first_one(four_files):
+    """Whatever it adds: units of two rates could not be merged, after all is predicted."""
+    job, options = four_files, {"units": 4, "where": "rid >= 0"}
+    with pytest.raises(DiedError):
+        job.run_with_step(dies_before("unit:commit", 3), **options)
+    assert 0 < len(job.commits()) < 4
+    report = job.run(**options, baseline=str(job.input), max_drift=1e6)
+    assert report.resumed_units > 0
+    assert report.drift is not None
+
+
+def test_a_limit_of_drift_that_units_leave_unknown_is_told_at_once(four_files):
+    """Before the other units are predicted."""
+    job, options = four_files, {"units": 4, "extra_env": four_files.calls()}
+    with pytest.raises(DiedError):
+        job.run_with_step(dies_before("unit:commit", 3), profile="off", **options)
+    job.called_on()
+    with pytest.raises(DriftError, match=r"an earlier try of this job took no statistics.*--force"):
+        job.run(max_drift=1e6, **options)
+    assert job.called_on() == []
 
 
 def test_only_missing_units_are_predicted(four_files):

@@ -69,6 +69,8 @@ def test_errors_are_no_predictions():
         # A model that counts in single precision, with a result of double precision.
         (float(np.float32(0.1)), float(np.nextafter(np.float32(0.1), np.float32(1))), True),
         (float(np.float32(0.1)), float(np.float32(0.1001)), False),
+        (1.0, float(np.nextafter(np.float32(1), np.float32(0))), True),
+        (0.0, float(np.float32(0.1)), False),
         (1_000_000.0, 1_000_001.0, False),
         (0.0, NAN, False),
         (1.0, float("inf"), False),

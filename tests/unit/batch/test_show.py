@@ -201,7 +201,14 @@ def test_an_output_without_rows():
     """All of no rows are accounted for, and somebody should look."""
     found = checks_of(known(run_of([unit(0, rows=0)])))
     assert verdict_of(found)[0] == "look"
-    assert "no row reached the model" in next(c.text for c in found if c.title == "Rows")
+    assert (
+        next(c.text for c in found if c.title == "Rows") == "no row reached the model: it is empty"
+    )
+    # Rows of earlier runs are there, as after --mode append.
+    said = run_of([unit(0, rows=0)])
+    old = replace(said.files[0], rows=5, run_id="run-0")
+    text = check("Rows", replace(said, files=(*said.files, old))).text
+    assert text == "no row reached the model: nothing was added"
 
 
 def test_input_that_was_left_out():

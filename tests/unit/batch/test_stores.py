@@ -25,6 +25,7 @@ from scorecast.batch.stores.objects import ObjectStore, open_parent
 from scorecast.batch.stores.posix import PosixStore
 from scorecast.batch.stores.renaming import RenamingStore
 from scorecast.errors import OutputChangedError, OutputError
+from scorecast.worker.notes import note_rows, notes_folder, read_notes
 
 FLAT = Layout("out", flat=True)
 
@@ -54,6 +55,19 @@ def bucket(s3_server, monkeypatch, request):
     put = urllib.request.Request(f"{s3_server}/{name}", method="PUT")
     with urllib.request.urlopen(put, timeout=30):
         return f"s3://{name}"
+
+
+def test_notes_of_rows_leave_no_marker_of_a_directory(bucket):
+    """Nobody could remove it, so that a run that died would be looked at for ever."""
+    folder = notes_folder(f"{bucket}/out/_scorecast/runs/run/stops", "u-00000", 0)
+    for before, rows in ((0, 10), (10, 20), (20, 30)):
+        note_rows(folder, 3, rows, before)
+    assert read_notes(f"{bucket}/out/_scorecast/runs/run/stops").rows == {"u-00000": 30}
+    store, _, _ = open_store(f"{bucket}/out")
+    assert all("/rows-3-" in entry.path for entry in store.entries("out"))
+    store.remove("out/_scorecast/runs/run")
+    filesystem, path = fs.FileSystem.from_uri(bucket)
+    assert filesystem.get_file_info(fs.FileSelector(path, recursive=True)) == []
 
 
 @pytest.fixture(params=[*STORES, "s3"])

@@ -249,6 +249,9 @@ def test_sample_by_what_is_known():
     for gate in ({"max_drift": 0.2}, {"baseline": "b"}):
         assert plan_profile(config(where="x > 1", **gate), JOB, DATA).bits == 0
         assert plan_profile(config(**gate), JOB, unknown).bits == 0
+        # What a file's size says of its rows is a guess.
+        assert plan_profile(config(**gate), JOB, listed).bits == 0
+        assert plan_profile(config(**gate), JOB, files).bits == 0
         assert plan_profile(config(**gate), JOB, DATA).bits == 6
     assert plan_profile(config(profile="off"), JOB, DATA) is None
     assert plan_profile(config(), JOB, DATA).inputs == (0,)

@@ -1,5 +1,6 @@
 """Units are committed when their rows are accounted for, and ended when one of them cannot be."""
 
+import json
 import threading
 from dataclasses import replace
 from types import SimpleNamespace
@@ -156,6 +157,14 @@ def test_a_record_brings_the_statistics_of_its_tasks(place):
     found = column_from_plain(content["columns"][0])
     assert content["rows"] == 4
     assert (found.count, found.null, found.high, found.moments.mean) == (4, 1, 3.0, 2.0)
+
+
+def test_a_record_of_an_older_version_has_no_statistics(place):
+    """It held them itself; what it says of rows and files holds."""
+    (record,) = run_units(place.done(place.task(2)), UNITS[:1], [])
+    content = json.loads(place.commit().read_text())
+    place.commit().write_text(json.dumps({**content, "profile": {"rows": 2, "columns": []}}))
+    assert committed(place.store, LAYOUT, "run", UNITS) == [replace(record, resumed=True)]
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,13 @@ def test_a_place_where_others_may_rename_is_refused(tmp_path: Path, name: str) -
         cache_directory(environ, shared)
 
     assert cache_directory(environ | {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}) == shared / NAME
+    deeper = {name: str(shared / "mine" / "models")}
+    with pytest.raises(ShippingError, match=r'"/.*shared" has the mode 777 .*chmod \+t'):
+        cache_directory(deeper, shared)
     for mode in (0o1777, 0o775):
         shared.chmod(mode)
         assert cache_directory(environ) == shared / NAME
+        assert cache_directory(deeper) == shared / "mine" / "models" / NAME
 
 
 def test_a_link_in_place_of_the_directory_is_refused(tmp_path: Path) -> None:

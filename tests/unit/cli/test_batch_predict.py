@@ -1,6 +1,7 @@
 """What ``scorecast batch-predict`` refuses before Spark starts."""
 
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -71,6 +72,7 @@ def test_options_that_do_not_fit(run, capsys, more, words):
         ["--batch-size", "many"],
         ["--engine", "warp"],
         ["--max-errors", "3"],
+        ["--quiet=yes"],
         ["stray"],
         ["--batch-size"],
     ],
@@ -93,9 +95,26 @@ def test_wrong_options_are_told_to_machines(run, tmp_path, capsys, monkeypatch, 
     said = json.loads(summary.read_text())
     assert (out, said["status"], said["exit_code"]) == ("", "failed", 2)
     assert said["error"]["message"] == json.loads(line)["msg"]
-    assert wrong[0].strip("-").replace("-", "") in said["error"]["message"].replace(
-        "-", ""
-    ).replace("_", "")
+    name = wrong[0].strip("-").partition("=")[0].replace("-", "")
+    assert name in re.sub("[-_]", "", said["error"]["message"])
+
+
+def test_what_the_file_asks_for_is_done_with_wrong_options(run, tmp_path, capsys):
+    """The place of the summary may stand there, and how the log is written."""
+    summary = tmp_path / "summary.json"
+    job = tmp_path / "job.yaml"
+    job.write_text(f"summary-json: {summary}\nlog-format: json\n")
+    assert run("--config", str(job), "--units", "many") == 2
+    told = json.loads(summary.read_text())["error"]["message"]
+    assert json.loads(capsys.readouterr().err)["msg"] == told
+
+
+@pytest.mark.parametrize("flag", ["--dry-run", "--show-config"])
+def test_what_writes_nothing_keeps_the_last_summary(run, tmp_path, monkeypatch, flag):
+    """It is that of a run, and this is none."""
+    monkeypatch.setenv("SCORECAST_SUMMARY_JSON", str(tmp_path / "summary.json"))
+    assert run(flag, "--typo") == 2
+    assert not (tmp_path / "summary.json").exists()
 
 
 def test_wrong_options_are_told_without_secrets(run, tmp_path, capsys):

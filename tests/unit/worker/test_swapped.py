@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import py_compile
@@ -21,6 +22,7 @@ import pytest
 from scorecast.cache.copies import ModelCopy, open_copy
 from scorecast.errors import DigestMismatchError, ModelLoadError
 from scorecast.local.model import resolve_model
+from scorecast.models.code_path import forget_modules
 from scorecast.models.load import load_predictor
 from scorecast.packing import pack
 from scorecast.worker import handle as handles
@@ -252,6 +254,50 @@ def test_a_model_that_imports_from_its_own_files_is_no_such_case(
     source = Source(tmp_path / "cache", packed.data, lambda _directory: None)
     assert outcome(ModelHandle(packed.digest, info, source)) == "right"
     assert list((tmp_path / "cache").rglob("*.pyc")) == []
+
+
+def test_code_that_keeps_what_it_compiles_is_no_such_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba keeps it beside the code unless its variable names another place, as is done here."""
+    model = tmp_path / "model"
+    (model / "code").mkdir(parents=True)
+    (model / "MLmodel").write_text(
+        "flavors: {python_function: {loader_module: compiling_loader, code: code}}\n"
+    )
+    (model / "code" / "compiling_loader.py").write_text(
+        "import os\n"
+        "from pathlib import Path\n"
+        "place = os.environ.get('NUMBA_CACHE_DIR') or Path(__file__).parent / '__pycache__'\n"
+        "Path(place).mkdir(parents=True, exist_ok=True)\n"
+        "Path(place, 'function.nbi').touch()\n"
+        "class Model:\n"
+        "    def predict(self, data):\n"
+        "        return data['x'] * 2\n"
+        "def _load_pyfunc(path):\n"
+        "    return Model()\n"
+    )
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "")  # to be as it was afterwards
+    monkeypatch.delenv("NUMBA_CACHE_DIR")
+    (tmp_path / "cache").mkdir(mode=0o700)
+    packed, info = pack(model), resolve_model(model).info
+    source = Source(tmp_path / "cache", packed.data, lambda _directory: None)
+    for _ in range(2):
+        assert outcome(ModelHandle(packed.digest, info, source)) == "right"
+    assert len(list((tmp_path / "cache").rglob("*.nbi"))) == 1
+
+
+def test_modules_of_a_refused_model_are_forgotten(tmp_path: Path) -> None:
+    """Those of packages without a file of their own, one in the other, as well."""
+    (tmp_path / "outer_of_refused" / "inner").mkdir(parents=True)
+    (tmp_path / "outer_of_refused" / "inner" / "leaf.py").write_text("VALUE = 1\n")
+    sys.path.insert(0, str(tmp_path))
+    try:
+        importlib.import_module("outer_of_refused.inner.leaf")
+        forget_modules(tmp_path)
+    finally:
+        sys.path.remove(str(tmp_path))
+    assert [name for name in sys.modules if name.startswith("outer_of_refused")] == []
 
 
 def test_files_that_a_model_adds_while_it_loads_are_refused_too(

@@ -65,7 +65,8 @@ def _rows(manifest: Manifest) -> Check:
     if problems:
         return Check("bad", "Rows", "; ".join(problems))
     if not counters.rows_in:
-        return Check("look", "Rows", "no row reached the model: the output is empty")
+        rest = "nothing was added" if any(file.rows for file in manifest.files) else "it is empty"
+        return Check("look", "Rows", f"no row reached the model: {rest}")
     out = f"{count(counters.rows_predicted)} predicted"
     if counters.rows_quarantined:
         out += f" + {count(counters.rows_quarantined)} quarantined"
