@@ -58,7 +58,8 @@ def loaded_without_mlflow(
         jobs.append(
             {
                 "model": str(written_by_mlflow(case)),
-                "blocked": ["mlflow"],
+                # Where ipywidgets is, CatBoost imports other libraries for its plots.
+                "blocked": ["mlflow", "ipywidgets"],
                 "data": str(data),
                 "out": str(place / f"{case.name}.out"),
             }
