@@ -1,6 +1,6 @@
 """Columns that say who predicted a row, and what Spark's UI says of a job."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -17,7 +17,7 @@ def test_each_row_says_which_model_and_run_predicted_it(job, engine):
     """The columns hold what the manifest says, in rows of all units alike."""
     job.write("a.parquet", range(10))
     job.write("b.parquet", range(10, 15), bad=(12,))
-    before = datetime.now(UTC)
+    before = datetime.now(UTC) - timedelta(milliseconds=1)  # which a run counts in
     job.run(
         provenance=True, engine=engine, units=2, on_error="quarantine", max_errors=1, keep=("rid",)
     )

@@ -32,13 +32,13 @@ def page_of(view: View) -> str:
     Raises:
         MissingExtraError: Jinja2 is not installed.
     """
-    return readable(_template().render(view=view))
+    jinja2 = require("jinja2", extra="report", needed_for="the report as a page")
+    return readable(_template(jinja2).render(view=view))
 
 
 @cache
-def _template() -> Any:
+def _template(jinja2: Any) -> Any:
     """Compile the template, once in a process: it takes longer than a page."""
-    jinja2 = require("jinja2", extra="report", needed_for="the report as a page")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scorecast.batch.show", ""),
         autoescape=True,
