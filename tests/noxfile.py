@@ -73,12 +73,14 @@ def release(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(dist))
     (wheel,) = dist.glob("*.whl")
     # Only the product is in this environment, so that its list is that of a user.
-    users = Path(session.create_tmp()) / "user"
+    users = root / "build" / "release"
     session.run("python", "-m", "venv", "--clear", str(users))
     python = str(users / "bin" / "python")
-    session.run(python, "-m", "pip", "install", "--quiet", f"{wheel}[report,rich,sklearn]")
-    session.run(str(users / "bin" / "scorecast"), "--help", silent=True)
-    frozen = session.run(python, "-m", "pip", "freeze", "--exclude", "scorecast", silent=True)
+    theirs = f"{wheel}[report,rich,sklearn]"
+    session.run(python, "-m", "pip", "install", "--quiet", theirs, external=True)
+    session.run(str(users / "bin" / "scorecast"), "--help", silent=True, external=True)
+    words = ("-m", "pip", "freeze", "--exclude", "scorecast")
+    frozen = session.run(python, *words, silent=True, external=True)
     lock = dist / "requirements.lock"
     lock.write_text(str(frozen))
     bill = dist / f"{wheel.stem}.cdx.json"
