@@ -58,8 +58,8 @@ def filesystem_at(scheme: str, rest: str) -> tuple[fs.FileSystem, str]:
         _refuse_foreign(rest)
     if name == "gs":
         _refuse_other_server(rest)
-    if name == "gs" and _GS_PATIENCE not in rest.partition("?")[2]:
-        rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
+        if _GS_PATIENCE not in rest.partition("?")[2]:
+            rest += f"{'&' if '?' in rest else '?'}{_GS_PATIENCE}={_GS_SECONDS}"
     filesystem, path = fs.FileSystem.from_uri(
         f"{_SCHEMES.get(name, name)}:{quote(rest, safe=_LEGAL)}"
     )

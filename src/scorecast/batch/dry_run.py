@@ -20,7 +20,7 @@ from scorecast.batch.failures import classified
 from scorecast.batch.inputs import Inputs
 from scorecast.batch.key import key_of
 from scorecast.batch.output import Output, check_mode, open_output
-from scorecast.batch.plan import split_units
+from scorecast.batch.plan import Unit, split_units
 from scorecast.batch.prepare import Prepared, find, fit
 from scorecast.batch.profile_plan import plan_profile, profiled_columns
 from scorecast.batch.publish import published
@@ -134,8 +134,9 @@ def _dry_run(
         return DryRun(facts=facts, columns=columns, problem=refused)
     choice = choose_engine(spark, config, prepared.inputs, prepared.job)
     cores = _cores(spark, choice)
-    tasks = _tasks(spark, config, prepared.inputs, choice)
-    facts |= _of_plan(config, prepared.inputs, choice, cores, tasks)
+    units = split_units(prepared.inputs.files, prepared.inputs.rows, config.units)
+    tasks = _tasks(spark, prepared.inputs, choice, units)
+    facts |= _of_plan(prepared.inputs, choice, units, cores, tasks)
     try:
         facts |= _of_baseline(config, output, base, prepared)
     except ScorecastError as refused:
@@ -154,7 +155,6 @@ def _dry_run(
     values, errors = results_of(sample.predictions, model.options)
     values_here, _ = results_of(here.predictions, model.options)
     found = first_difference(values, values_here, config.output_column)
-    # Two units run at once.
     busy = cores if tasks is None else min(cores, max(1, sum(sorted(tasks)[-UNITS_AT_ONCE:])))
     facts |= _of_sample(prepared, sample, found, busy)
     problem = beyond_limits(config, values, errors, prepared.inputs.total_rows)
@@ -194,15 +194,14 @@ def _of_model(model: CheckedModel) -> dict[str, str]:
 
 
 def _of_plan(
-    config: BatchPredictConfig,
     inputs: Inputs,
     choice: Choice,
+    units: Sequence[Unit],
     cores: int,
     tasks: Sequence[int] | None,
 ) -> dict[str, str]:
     rows = inputs.total_rows
     held = sum(file.size for file in inputs.held)
-    units = split_units(inputs.files, inputs.rows, config.units)
     told = f"{several(len(inputs.held), 'file')}, {size(held)}" if inputs.held else "no files"
     parts = [several(len(units), "unit")]
     if tasks is not None:
@@ -225,11 +224,10 @@ def _of_baseline(
 
 
 def _tasks(
-    spark: SparkSession, config: BatchPredictConfig, inputs: Inputs, choice: Choice
+    spark: SparkSession, inputs: Inputs, choice: Choice, units: Sequence[Unit]
 ) -> list[int] | None:
     """Count the tasks of each unit, where that can be known before they run."""
     if (reading := choice.reading) is not None:
-        units = split_units(inputs.files, inputs.rows, config.units)
         spans = (reading.spans(unit.files) for unit in units)
         return [len(divide(some, reading.cores, reading.sizes)) for some in spans if some]
     return None if is_connect(spark) else [int(inputs.source.df.rdd.getNumPartitions())]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from scorecast.cli.command import variable
 from scorecast.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _refuse_variables(ctx: click.Context, environ: Mapping[str, str]) -> None:
     Without them, the job would do something else than whoever set them wants.
     """
     for option in _options(ctx.command):
-        name = f"{PREFIX}_{str(option.name).upper()}"
+        name = variable(option, ctx)
         if not option.allow_from_autoenv and environ.get(name):
             given = option.opts[0]
             message = (
@@ -101,7 +102,7 @@ def _refuse_variables(ctx: click.Context, environ: Mapping[str, str]) -> None:
 
 def misspelt_variables(ctx: click.Context, environ: Mapping[str, str]) -> Iterator[str]:
     """Give a warning for each variable that looks like one of an option and is not read."""
-    known = {f"{PREFIX}_{str(option.name).upper()}" for option in _options(ctx.command)}
+    known = {variable(option, ctx) for option in _options(ctx.command)}
     for name in sorted(environ):
         if name in known | OTHER_VARIABLES or not environ[name]:
             continue

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +97,24 @@ class Source:
         return None
 
 
+def handle_of(model: Path, cache: Path) -> Any:
+    """Give what a worker loads a model by, with a cache that is empty."""
+    cache.mkdir(mode=0o700)
+    packed = pack(model)
+    source = Source(cache, packed.data, lambda _directory: None)
+    return ModelHandle(packed.digest, resolve_model(model).info, source)
+
+
 @pytest.fixture
 def world(tmp_path: Path, save: Any, handle: Any) -> tuple[Any, Path, Path]:
     """Give a maker of handles that load the good model, a file of it, and the bad one."""
     del handle
     good, bad = save(lambda data: data["x"] * 2), save(lambda data: data["x"] * 0 - 1)
     (file,) = good.glob("*.pkl")
-    root = tmp_path / "cache"
-    root.mkdir(mode=0o700)
-    packed, info = pack(good), resolve_model(good).info
+    quiet = handle_of(good, tmp_path / "cache")
 
     def make(opened: Callable[[Path], None]) -> ModelHandle:
-        return ModelHandle(packed.digest, info, Source(root, packed.data, opened))
+        return replace(quiet, source=Source(quiet.source.root, quiet.source.data, opened))
 
     return make, Path(file.name), bad / file.name
 
@@ -249,10 +256,7 @@ def test_a_model_that_imports_from_its_own_files_is_no_such_case(
     )
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "installed")])
-    (tmp_path / "cache").mkdir(mode=0o700)
-    packed, info = pack(model), resolve_model(model).info
-    source = Source(tmp_path / "cache", packed.data, lambda _directory: None)
-    assert outcome(ModelHandle(packed.digest, info, source)) == "right"
+    assert outcome(handle_of(model, tmp_path / "cache")) == "right"
     assert list((tmp_path / "cache").rglob("*.pyc")) == []
 
 
@@ -279,11 +283,9 @@ def test_code_that_keeps_what_it_compiles_is_no_such_case(
     )
     monkeypatch.setenv("NUMBA_CACHE_DIR", "")  # to be as it was afterwards
     monkeypatch.delenv("NUMBA_CACHE_DIR")
-    (tmp_path / "cache").mkdir(mode=0o700)
-    packed, info = pack(model), resolve_model(model).info
-    source = Source(tmp_path / "cache", packed.data, lambda _directory: None)
+    handle = handle_of(model, tmp_path / "cache")
     for _ in range(2):
-        assert outcome(ModelHandle(packed.digest, info, source)) == "right"
+        assert outcome(handle) == "right"
     assert len(list((tmp_path / "cache").rglob("*.nbi"))) == 1
 
 
