@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias, get_args
 
 from scorecast.errors import ConfigError, ModelTrustError, ScorecastError
 from scorecast.models.flavors.base import ModelFiles
+from scorecast.models.flavors.exported import is_example
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
 from scorecast.models.pickles import PickledFile, pickled_files
@@ -103,11 +104,11 @@ def why_code_runs(
     reasons = []
     if info.pyfunc.code:
         reasons.append(f'MLmodel names the code directory "{info.pyfunc.code}"')
-    if pickles:
-        more = len(pickles) - _MOST_NAMED
-        listed = ", ".join(f'"{each.path}"' for each in pickles[:_MOST_NAMED])
+    if read := [each for each in pickles if not is_example(each)]:
+        more = len(read) - _MOST_NAMED
+        listed = ", ".join(f'"{each.path}"' for each in read[:_MOST_NAMED])
         listed += f" and {more} more" if more > 0 else ""
-        reasons.append(f"{listed} {'is a pickle' if len(pickles) == 1 else 'are pickles'}")
+        reasons.append(f"{listed} {'is a pickle' if len(read) == 1 else 'are pickles'}")
     try:
         reason = flavor_of(info).runs_code(ModelFiles(directory, info, no_pickle=True))
     except ScorecastError:
@@ -133,7 +134,8 @@ def refuse_code(directory: Path, info: ModelInfo, uri: str) -> None:
         message = (
             f'The model "{uri}" runs code of its author when it is loaded, which trust '
             f'"no-pickle" does not take: {"; ".join(reasons)}. Nothing was loaded. Save it as '
-            "ONNX, with skops (scikit-learn) or in the own format of XGBoost, LightGBM, CatBoost; "
-            'or, if you trust its author, pin these very files: trust "pinned" with model_digest.'
+            "ONNX, with skops (scikit-learn), as pt2 (PyTorch) or in the own format of XGBoost, "
+            "LightGBM, CatBoost; or, if you trust its author, pin these very files: trust "
+            '"pinned" with model_digest.'
         )
         raise ModelTrustError(message)

@@ -11,6 +11,7 @@ import io
 import json
 import lzma
 import pickle
+import re
 import shutil
 import zipfile
 import zlib
@@ -216,22 +217,58 @@ def torch_module(model: Model) -> None:
     model.declare("mlflow.pytorch", {"model_data": "data"}, data="data")
 
 
-def torch_exported(model: Model) -> None:
-    """A .pt2 archive whose sample inputs are a pickle, which torch falls back to."""
+def torch_exported(change: Callable[[str, bytes, Path], bytes]) -> Callable[[Model], None]:
+    """A .pt2 archive with entries that `change` gives for the name and content of real ones."""
+
+    def write(model: Model) -> None:
+        import torch
+
+        linear = torch.nn.Linear(2, 1)
+        rows = torch.export.Dim("rows")
+        file, changed = model.path / "real.pt2", model.path / "data" / "model.pt2"
+        graph = torch.export.export(linear, (torch.zeros(2, 2),), dynamic_shapes=[{0: rows}])
+        torch.export.save(graph, file)
+        changed.parent.mkdir()
+        with zipfile.ZipFile(file) as real, zipfile.ZipFile(changed, "w") as archive:
+            for entry in real.infolist():
+                content = change(entry.filename, real.read(entry), model.mark)
+                archive.writestr(entry.filename.replace("real/", "model/"), content)
+        file.unlink()
+        model.declare("mlflow.pytorch", {"model_data": "data"}, data="data")
+
+    return write
+
+
+def saved_by_torch(mark: Path) -> bytes:
+    """What torch writes of an object that leaves the mark."""
     import torch
 
-    linear = torch.nn.Linear(2, 1)
-    file, changed = model.path / "real.pt2", model.path / "data" / "model.pt2"
-    torch.export.save(torch.export.export(linear, (torch.zeros(2, 2),)), file)
-    inputs = io.BytesIO()
-    torch.save((Marking(model.mark),), inputs)
-    changed.parent.mkdir()
-    with zipfile.ZipFile(file) as real, zipfile.ZipFile(changed, "w") as archive:
-        for entry in real.infolist():
-            harm = "sample_inputs" in entry.filename
-            archive.writestr(entry.filename, inputs.getvalue() if harm else real.read(entry))
-    file.unlink()
-    model.declare("mlflow.pytorch", {"model_data": "data"}, data="data")
+    content = io.BytesIO()
+    torch.save((Marking(mark),), content)
+    return content.getvalue()
+
+
+def evil_example(name: str, content: bytes, mark: Path) -> bytes:
+    """Sample inputs that torch falls back to unpickling."""
+    return saved_by_torch(mark) if "sample_inputs" in name else content
+
+
+def evil_weight(name: str, content: bytes, mark: Path) -> bytes:
+    """A weight that says that it is a pickle."""
+    if name.endswith("weights/weight_0"):
+        return saved_by_torch(mark)
+    return content.replace(b'"use_pickle": false', b'"use_pickle": true', 1)
+
+
+def evil_size(name: str, content: bytes, mark: Path) -> bytes:
+    """A size of a tensor that is evaluated."""
+    size = json.dumps(f"open({str(mark)!r}, 'w')").encode()
+    return re.sub(rb'"expr_str": "[^"]*"', lambda _: b'"expr_str": ' + size, content)
+
+
+def replaced(old: str, new: str) -> Callable[[Model], None]:
+    """A .pt2 archive with another text in its graph."""
+    return torch_exported(lambda _, content, __: content.replace(old.encode(), new.encode()))
 
 
 def mlflow_loader(loader: str, **pyfunc: Any) -> Callable[[Model], None]:
@@ -336,7 +373,9 @@ RUNNING: dict[str, Callable[[Model], None]] = {
     "class of its own": own_class,
     ".pth in code": pth,
     "torch": torch_module,
-    ".pt2": torch_exported,
+    ".pt2": torch_exported(evil_example),
+    ".pt2 with a pickled weight": torch_exported(evil_weight),
+    ".pt2 with a size of code": torch_exported(evil_size),
     "statsmodels": under_another_name("statsmodels", "model.statsmodels"),
     "lightgbm estimator": under_another_name("lightgbm", "m", model_class="lightgbm.sklearn.X"),
 }
@@ -377,6 +416,15 @@ QUIET: dict[str, Callable[[Model], None]] = {
     "a number as providers": odd_keys("onnx", providers=5),
     "a list as options": odd_keys("onnx", onnx_session_options=[1]),
     "a list as format": odd_keys("catboost", save_format=["cbm"]),
+    ".pt2 with a function of Python": replaced("torch.ops.aten.linear.default", "torch.os.mkdir"),
+    ".pt2 with an operator of files": replaced("aten.linear.default", "aten.from_file.default"),
+    ".pt2 with an output given": replaced("aten.linear.default", "aten.linear.out"),
+    ".pt2 with conditions": replaced('"guards_code": []', '"guards_code": ["open(1)"]'),
+    ".pt2 with an object": replaced(
+        '"as_tensor": {"name": "input"}}, "kind"', '"as_custom_obj": {}}, "kind"'
+    ),
+    ".pt2 of another schema": replaced('"major": 8', '"major": 9'),
+    ".pt2 that is deep": replaced('"guards_code": []', '"guards_code": ' + "[" * 10**5),
     "onnx with a library": onnx_graph(domain="evil.ops"),
     "onnx of two readings": onnx_of_two_readings,
     "onnx with data outside": onnx_graph(location="../weights"),
@@ -505,6 +553,15 @@ def test_paths_and_yaml_are_held_to_limits_whatever_the_trust(
         ("loader of Python", 'the loader module "subprocess"'),
         ("skops with a list of its own", "skops does not take for safe: io.open"),
         (".pt2", "sample_inputs/model.pt!archive/data.pkl"),
+        (".pt2 with a pickled weight", '"data/model.pt2" holds "weight" as a pickle'),
+        (".pt2 with a size of code", '"data/model.pt2" takes a tensor with a size that'),
+        (".pt2 with a function of Python", '"data/model.pt2" calls "torch.os.mkdir"'),
+        (".pt2 with an operator of files", 'calls "torch.ops.aten.from_file.default"'),
+        (".pt2 with an output given", 'calls "torch.ops.aten.linear.out"'),
+        (".pt2 with conditions", "takes some sizes of its input only"),
+        (".pt2 with an object", '"as_custom_obj"'),
+        (".pt2 of another schema", "is of schema 9"),
+        (".pt2 that is deep", "cannot be read as a graph of torch.export (RecursionError)"),
         ("in a zip", '"weights.bin!outer!inner" is a pickle'),
         ("joblib xz", '"weights.bin" is a pickle'),
         ("class of its own", 'the class "evil_class.Model"'),

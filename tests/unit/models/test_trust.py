@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Callable[[Any], Any], str | None, str, str | None]] = {
     ),
     "statsmodels": (_statsmodels, None, "diabetes_rows", '"model.statsmodels" is a pickle'),
     "torch": (_network, None, "iris_array", "model/data.pkl"),
-    "torch pt2": (_network, "pt2", "iris_array", ".pt2 archives included"),
+    "torch pt2": (_network, "pt2", "iris_array", None),
     "function": (lambda _: lambda data: data, None, "iris_rows", 'code directory "code"'),
 }
 

@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +31,9 @@ from scorecast.models.flavors.base import (
     pinned,
     refuse_predict_fn,
 )
+from scorecast.models.flavors.exported import read_graph
+from scorecast.models.flavors.exported_run import load_graph
+from scorecast.models.flavors.exported_steps import GraphError
 
 _DATA = "data"
 _PICKLED = "model.pth"
@@ -93,29 +95,37 @@ class PyTorchFlavor:
         Without either it is CUDA where there is one; an exported graph stays where it was exported.
         """
         torch = require("torch", extra=self.extra, needed_for='flavor "pytorch"')
-        data = files.info.pyfunc.data or files.conf(self.name).get("model_data") or _DATA
-        file = files.path(data)
+        file = self._file(files)
         asked = files.config.get("device") or os.environ.get(_DEVICE_VARIABLE) or None
-        if file.is_dir():
-            if not (file / _PICKLED).exists():
-                return _load_exported(torch, files.path(f"{data}/{_EXPORTED}"), asked)
-            file = files.path(f"{data}/{_PICKLED}")
+        if file.name == _EXPORTED:
+            return _load_exported(torch, files, file, asked)
         device = asked or ("cuda" if torch.cuda.is_available() else "cpu")
         module = _load_pickled(torch, file, mapped=files.shared is not None)
         module.eval()
         return _TorchPredictor(torch, module.to(device=device), device)
 
     def runs_code(self, files: ModelFiles) -> str | None:
-        """Take nothing: all formats of torch hold pickles.
+        """Take exported graphs of known operators and plain weights, and nothing else of torch."""
+        file = self._file(files)
+        if file.name != _EXPORTED:
+            return (
+                "a PyTorch model is read by torch.load or torch.jit.load, which unpickle; "
+                'exported with torch.export (serialization_format "pt2") it may be taken'
+            )
+        try:
+            read_graph(file)
+        except GraphError as error:
+            name = file.relative_to(files.directory.resolve()).as_posix()
+            return f'"{name}" {error}'
+        return None
 
-        In a ``.pt2`` archive they are the sample inputs, any weight and constant that says so, and
-        torch falls back to reading them without limits; texts of its JSON are evaluated besides.
-        """
-        del files
-        return (
-            "a PyTorch model is read by torch.load, torch.jit.load or torch.export.load, and all "
-            "three unpickle, .pt2 archives included"
-        )
+    def _file(self, files: ModelFiles) -> Path:
+        data = files.info.pyfunc.data or files.conf(self.name).get("model_data") or _DATA
+        file = files.path(data)
+        if not file.is_dir():
+            return file
+        name = _PICKLED if (file / _PICKLED).exists() else _EXPORTED
+        return files.path(f"{data}/{name}")
 
     def recognises(self, model: object) -> bool:
         """Take modules, also those of classes derived from torch's."""
@@ -198,9 +208,14 @@ def _load_pickled(torch: Any, file: Path, *, mapped: bool) -> Any:
     )
 
 
-def _load_exported(torch: Any, file: Path, asked: str | None) -> Predictor:
-    module = torch.export.load(file).module()
-    devices = {tensor.device.type for tensor in chain(module.parameters(), module.buffers())}
+def _load_exported(torch: Any, files: ModelFiles, file: Path, asked: str | None) -> Predictor:
+    if files.no_pickle:
+        module = load_graph(torch, file, read_graph(file), mapped=files.shared is not None)
+        tensors = list(module.weights.values())
+    else:
+        module = torch.export.load(file).module()
+        tensors = [*module.parameters(), *module.buffers()]
+    devices = {tensor.device.type for tensor in tensors}
     home = devices.pop() if len(devices) == 1 else None
     if asked and home and torch.device(asked).type != home:
         message = (

@@ -1,0 +1,258 @@
+"""Exported graphs of torch that are read without torch's reader give what torch's own gives."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scorecast.errors import InputMismatchError, ModelLoadError
+from scorecast.models.flavors.exported import read_graph
+from scorecast.models.flavors.exported_run import load_graph
+from scorecast.models.flavors.exported_steps import GraphError
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Categories(nn.Module):
+    """Columns of numbers, of which two are categories, as models of tables have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 4)
+        self.hidden, self.out = nn.Linear(10, 8), nn.Linear(8, 2)
+        self.register_buffer("scale", torch.arange(1.0, 4.0), persistent=False)
+
+    def forward(self, rows: Any) -> Any:
+        """Predict."""
+        known = self.embedding(rows[:, :2].long().clamp(0, 9)).flatten(1)
+        hidden = nn.functional.gelu(self.hidden(torch.cat([known, rows[:, 2:]], 1)))
+        means = hidden.view(hidden.shape[0], 2, 4).mean(1) * self.scale[1]
+        means = means + torch.tensor([1.0, 2.0, 3.0, 4.0])
+        return torch.softmax(self.out(torch.cat([means, means], 1)), -1)
+
+
+class Sequence(nn.Module):
+    """A layer of attention, and two with a memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.gru, self.lstm = nn.GRU(8, 8, batch_first=True), nn.LSTM(8, 4, batch_first=True)
+
+    def forward(self, rows: Any) -> Any:
+        """Predict."""
+        remembered, _ = self.gru(self.encoder(rows))
+        return self.lstm(remembered)[0][:, -1]
+
+
+class Tied(nn.Module):
+    """Two layers with one weight, in other types of numbers, and infinities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.second.weight = self.first.weight
+        self.short = nn.Linear(4, 1).to(torch.bfloat16)
+
+    def forward(self, rows: Any) -> Any:
+        """Predict."""
+        found = self.second(self.first(rows)).to(torch.bfloat16)
+        none = torch.full((rows.shape[0], 1), float("-inf"))
+        return torch.where(rows[:, :1] > 0, self.short(found).float(), none)
+
+
+class Counting(nn.Module):
+    """Writes into a buffer whenever it is called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, rows: Any) -> Any:
+        """Predict."""
+        self.calls.add_(1)
+        return rows[:, :1] + self.calls
+
+
+def _images() -> Any:
+    return nn.Sequential(
+        *(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(36, 3), nn.Dropout(0.5), nn.LayerNorm(3), nn.Sigmoid()),
+    )
+
+
+NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
+    "categories": (Categories, (4,)),
+    "images": (_images, (1, 8, 8)),
+    "sequences": (Sequence, (7, 8)),
+    "tied": (Tied, (4,)),
+}
+
+
+def export(network: Any, shape: tuple[int, ...], file: Path, rows: Any = None) -> Path:
+    """Write a network for any number of rows."""
+    example = torch.rand(5, *shape) * 9 - 1
+    exported = torch.export.export(
+        network.eval(), (example,), dynamic_shapes=[{0: rows or torch.export.Dim("rows")}]
+    )
+    torch.export.save(exported, file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Export the least network: two columns, four to nine rows."""
+    rows = torch.export.Dim("rows", min=4, max=9)
+    return export(nn.Linear(2, 1), (2,), tmp_path_factory.mktemp("linear") / "model.pt2", rows)
+
+
+def loaded(file: Path, *, mapped: bool = False) -> Any:
+    """Load a graph without torch's reader."""
+    return load_graph(torch, file, read_graph(file), mapped=mapped)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_predictions_are_those_of_torchs_reader(name: str, tmp_path: Path) -> None:
+    """Bit for bit, for one row, many and none; what was given is left as it was."""
+    torch.manual_seed(0)
+    make, shape = NETWORKS[name]
+    file = export(make(), shape, tmp_path / "model.pt2")
+    theirs = torch.export.load(file).module()
+    for ours in (loaded(file, mapped=True), loaded(file)):
+        for rows in (1, 64, 0):
+            data = torch.rand(rows, *shape) * 12 - 2
+            given = data.clone()
+            with torch.no_grad():
+                assert torch.equal(ours(given), theirs(data.clone()))
+            assert torch.equal(given, data)
+
+
+def test_a_graph_that_writes_into_its_weights_leaves_the_file(tmp_path: Path) -> None:
+    """Another process that maps the same file sees the weights that were saved."""
+    file = export(Counting(), (2,), tmp_path / "model.pt2")
+    before = file.read_bytes()
+    first, second = (loaded(file, mapped=True) for _ in range(2))
+    for _ in range(3):
+        first(torch.zeros(2, 2))
+    assert second(torch.zeros(1, 2)).item() == 1
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (10, 2), (5, 3), (5,), (5, 2, 1)])
+def test_a_tensor_of_another_shape_is_refused(shape: tuple[int, ...], linear: Path) -> None:
+    """The error says what the graph was exported for; torch refuses these, too."""
+    data = torch.zeros(shape)
+    with pytest.raises((AssertionError, RuntimeError, IndexError)):
+        torch.export.load(linear).module()(data)
+    with pytest.raises(InputMismatchError, match=r"of shape \(4 to 9, 2\), and got one of"):
+        loaded(linear)(data)
+
+
+@pytest.mark.parametrize("rows", [4, 9])
+def test_the_number_of_rows_that_a_graph_takes_is_kept(rows: int, linear: Path) -> None:
+    """Limits of dynamic_shapes are inclusive, as in torch."""
+    data = torch.ones(rows, 2)
+    assert torch.equal(loaded(linear)(data), torch.export.load(linear).module()(data))
+
+
+def _two_inputs() -> Any:
+    class Both(nn.Module):
+        def forward(self, left: Any, right: Any) -> Any:
+            return left + right
+
+    return torch.export.export(Both(), (torch.ones(2), torch.ones(2)))
+
+
+def _two_outputs() -> Any:
+    class Both(nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return rows, rows + 1
+
+    return torch.export.export(Both(), (torch.ones(2),))
+
+
+def _branches() -> Any:
+    class Even(nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return rows * 2 if rows.shape[0] % 2 == 0 else rows
+
+    shapes = [{0: torch.export.Dim.AUTO}]
+    return torch.export.export(Even(), (torch.ones(8),), dynamic_shapes=shapes)
+
+
+def _random() -> Any:
+    class Noise(nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return rows + torch.rand(2)
+
+    return torch.export.export(Noise(), (torch.ones(2),))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (_two_inputs, "takes 2 tensors, expected one"),
+        (_two_outputs, "gives something else than one tensor"),
+        (_branches, "takes some sizes of its input only, by 1 conditions"),
+        (_random, 'calls "torch.ops.aten.rand.default"'),
+    ],
+)
+def test_graphs_that_are_not_read_are_told(
+    make: Callable[[], Any], reason: str, tmp_path: Path
+) -> None:
+    """The reason says what the graph holds."""
+    torch.export.save(make(), tmp_path / "model.pt2")
+    with pytest.raises(GraphError) as refused:
+        read_graph(tmp_path / "model.pt2")
+    assert reason in str(refused.value)
+
+
+def rewrite(
+    file: Path, folder: Path, old: bytes, new: bytes, compression: int = zipfile.ZIP_STORED
+) -> Path:
+    """Write the archive again, with another text in it or compressed."""
+    changed = folder / "changed.pt2"
+    with zipfile.ZipFile(file) as real, zipfile.ZipFile(changed, "w", compression) as archive:
+        for entry in real.infolist():
+            archive.writestr(entry.filename, real.read(entry).replace(old, new))
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"sizes": [{"as_int": 1}, {"as_int": 2}]', b'"sizes": [{"as_int": 9}, {"as_int": 2}]'),
+        (b'"storage_offset": {"as_int": 0}', b'"storage_offset": {"as_int": 2}'),
+        (b'"strides": [{"as_int": 2}, ', b'"strides": [{"as_int": -2}, '),
+        (b'"dtype": 7', b'"dtype": 8'),
+    ],
+)
+def test_weights_that_reach_out_of_their_entry_are_refused(
+    old: bytes, new: bytes, linear: Path, tmp_path: Path
+) -> None:
+    """No number is read that does not belong to the tensor."""
+    file = rewrite(linear, tmp_path, old, new)
+    for mapped in (True, False):
+        with pytest.raises(ModelLoadError, match="fewer than the graph declares"):
+            loaded(file, mapped=mapped)
+
+
+def test_compressed_weights_are_refused(linear: Path, tmp_path: Path) -> None:
+    """What is small on disk and large in memory is nothing that torch writes."""
+    file = rewrite(linear, tmp_path, b"", b"", zipfile.ZIP_DEFLATED)
+    with pytest.raises(ModelLoadError, match="are compressed"):
+        loaded(file)
+
+
+def test_an_operator_that_this_torch_lacks_is_told(linear: Path, tmp_path: Path) -> None:
+    """The error names it, and what to change."""
+    file = rewrite(linear, tmp_path, b"aten.linear.default", b"aten.linear.newest")
+    with pytest.raises(ModelLoadError, match=r'another version of torch: .*"newest"'):
+        loaded(file)
