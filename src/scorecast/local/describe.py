@@ -9,6 +9,7 @@ from typing import Any
 
 from scorecast.errors import ScorecastError
 from scorecast.local.model import ResolvedModel, resolve_model
+from scorecast.models.flavors.exported import is_example
 from scorecast.models.info import PYFUNC, ModelInfo
 from scorecast.models.pickles import PickledFile, pickled_files
 from scorecast.models.requirements import differing_requirements
@@ -98,6 +99,7 @@ class ModelDescription:
     def _code(self) -> list[str]:
         pickles = [
             f"{each.path}: a pickle, imports {', '.join(_packages(each.modules)) or 'nothing'}"
+            + (", and is left unread where the graph allows" if is_example(each) else "")
             for each in self.pickles
         ]
         return pickles + [f"{name}: code of the model" for name in self.python_files]

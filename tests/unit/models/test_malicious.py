@@ -373,7 +373,6 @@ RUNNING: dict[str, Callable[[Model], None]] = {
     "class of its own": own_class,
     ".pth in code": pth,
     "torch": torch_module,
-    ".pt2": torch_exported(evil_example),
     ".pt2 with a pickled weight": torch_exported(evil_weight),
     ".pt2 with a size of code": torch_exported(evil_size),
     "statsmodels": under_another_name("statsmodels", "model.statsmodels"),
@@ -416,6 +415,7 @@ QUIET: dict[str, Callable[[Model], None]] = {
     "a number as providers": odd_keys("onnx", providers=5),
     "a list as options": odd_keys("onnx", onnx_session_options=[1]),
     "a list as format": odd_keys("catboost", save_format=["cbm"]),
+    ".pt2 with an example of code": torch_exported(evil_example),
     ".pt2 with a function of Python": replaced("torch.ops.aten.linear.default", "torch.os.mkdir"),
     ".pt2 with an operator of files": replaced("aten.linear.default", "aten.from_file.default"),
     ".pt2 with an output given": replaced("aten.linear.default", "aten.linear.out"),
@@ -508,6 +508,22 @@ def test_the_same_models_run_code_where_every_model_is_taken(
     assert model.mark.exists()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_an_example_of_code_is_left_unread_where_torch_runs_it(
+    make: Callable[[str], Model],
+) -> None:
+    """The example that torch.export adds is not needed; torch unpickles it."""
+    import torch
+
+    model = make(".pt2 with an example of code")
+
+    scorecast.load_model(model.path)
+    assert not model.mark.exists()
+    with suppress(Exception):
+        torch.export.load(model.path / "data" / "model.pt2")
+    assert model.mark.exists()
+
+
 @pytest.mark.parametrize("name", RUNNING)
 def test_the_message_says_which_file_and_what_to_do(
     name: str, make: Callable[[str], Model], capsys: pytest.CaptureFixture[str]
@@ -552,7 +568,7 @@ def test_paths_and_yaml_are_held_to_limits_whatever_the_trust(
         ("model from code", 'the loader module "mlflow.pyfunc.model"'),
         ("loader of Python", 'the loader module "subprocess"'),
         ("skops with a list of its own", "skops does not take for safe: io.open"),
-        (".pt2", "sample_inputs/model.pt!archive/data.pkl"),
+        (".pt2 with an example of code", "sample_inputs/model.pt!archive/data.pkl"),
         (".pt2 with a pickled weight", '"data/model.pt2" holds "weight" as a pickle'),
         (".pt2 with a size of code", '"data/model.pt2" takes a tensor with a size that'),
         (".pt2 with a function of Python", '"data/model.pt2" calls "torch.os.mkdir"'),

@@ -1,8 +1,8 @@
 """A graph of ``torch.export`` (``.pt2``), read as plain values: no pickle, no torch, no evaluation.
 
 torch's own reader unpickles sample inputs and weights, evaluates the sizes of tensors as Python
-and resolves whatever an operator is called. Here only the graph, the names of its operators and
-the bytes of its weights are read; what is none of those is refused.
+and resolves whatever an operator is called, and it copies the weights. Here only the graph, the
+names of its operators and the bytes of its weights are read; what is none of those is refused.
 
 The format is that of ``torch/_export/serde/schema.py``, version 8, in an archive of
 ``torch/export/pt2_archive``, as torch writes it since weights are plain bytes.

@@ -209,12 +209,17 @@ def _load_pickled(torch: Any, file: Path, *, mapped: bool) -> Any:
 
 
 def _load_exported(torch: Any, files: ModelFiles, file: Path, asked: str | None) -> Predictor:
-    if files.no_pickle:
-        module = load_graph(torch, file, read_graph(file), mapped=files.shared is not None)
-        tensors = list(module.weights.values())
-    else:
+    try:
+        graph = read_graph(file)
+    except GraphError:
+        if files.no_pickle:
+            raise
         module = torch.export.load(file).module()
         tensors = [*module.parameters(), *module.buffers()]
+    else:
+        # The same predictions without the import of torch.export, which takes seconds.
+        module = load_graph(torch, file, graph, mapped=files.shared is not None)
+        tensors = list(module.weights.values())
     devices = {tensor.device.type for tensor in tensors}
     home = devices.pop() if len(devices) == 1 else None
     if asked and home and torch.device(asked).type != home:
