@@ -5,6 +5,7 @@
     nox -f tests/noxfile.py -s "spark-4.3" -- tests/spark/test_udf.py  # these tests
     nox -f tests/noxfile.py -s airflow                      # the DAG of conf/ by Apache Airflow
     nox -f tests/noxfile.py -s release                      # what a release is made of
+    nox -f tests/noxfile.py -s release -- -s osv            # by another advisory database
 
 A leg runs on the Python of nox, and needs a Java on PATH or in JAVA_HOME. Python 3.11 and Java 17
 are the ones that all of these Sparks run on.
@@ -64,6 +65,7 @@ def release(session: nox.Session) -> None:
 
     All go into build/dist. The last step asks the advisory database of PyPI about these versions,
     and fails where one has a known hole; it needs a way to pypi.org itself, no mirror has that.
+    Options behind ``--`` are those of pip-audit: ``-s osv --osv-url URL`` asks a database near you.
     """
     root = Path(__file__).resolve().parents[1]
     session.chdir(root)
@@ -96,4 +98,5 @@ def release(session: nox.Session) -> None:
     }
     if listed != set(lock.read_text().split()):
         session.error(f"{bill} and {lock} differ: {sorted(listed ^ set(lock.read_text().split()))}")
-    session.run("python", "-m", "pip_audit", "--strict", "--no-deps", "--requirement", str(lock))
+    audit = ("python", "-m", "pip_audit", "--strict", "--no-deps", "--disable-pip")
+    session.run(*audit, "--requirement", str(lock), *session.posargs)
