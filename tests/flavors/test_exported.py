@@ -11,6 +11,7 @@ import pytest
 
 from scorecast.errors import InputMismatchError, ModelLoadError
 from scorecast.models.flavors.exported import read_graph
+from scorecast.models.flavors.exported_operators import ATEN, operator_of
 from scorecast.models.flavors.exported_run import load_graph
 from scorecast.models.flavors.exported_steps import GraphError
 
@@ -50,6 +51,28 @@ class Sequence(nn.Module):
         """Predict."""
         remembered, _ = self.gru(self.encoder(rows))
         return self.lstm(remembered)[0][:, -1]
+
+
+class Recurrent(nn.Module):
+    """Every layer with a memory, in both directions and with a projection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            (
+                nn.RNN(4, 6, 2, batch_first=True),
+                nn.RNN(6, 4, nonlinearity="relu", batch_first=True, bidirectional=True),
+                nn.LSTM(8, 6, 2, proj_size=3, batch_first=True, bidirectional=True),
+                nn.LSTM(6, 5, bias=False, batch_first=True),
+                nn.GRU(5, 2, batch_first=True, bidirectional=True),
+            )
+        )
+
+    def forward(self, rows: Any) -> Any:
+        """Predict."""
+        for layer in self.layers:
+            rows, _ = layer(rows)
+        return rows[:, -1]
 
 
 class Tied(nn.Module):
@@ -92,6 +115,7 @@ NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
     "categories": (Categories, (4,)),
     "images": (_images, (1, 8, 8)),
     "sequences": (Sequence, (7, 8)),
+    "recurrent": (Recurrent, (3, 4)),
     "tied": (Tied, (4,)),
 }
 
@@ -126,7 +150,7 @@ def test_predictions_are_those_of_torchs_reader(name: str, tmp_path: Path) -> No
     file = export(make(), shape, tmp_path / "model.pt2")
     theirs = torch.export.load(file).module()
     for ours in (loaded(file, mapped=True), loaded(file)):
-        for rows in (1, 64, 0):
+        for rows in (1, 5, 64, 0):
             data = torch.rand(rows, *shape) * 12 - 2
             given = data.clone()
             with torch.no_grad():
@@ -251,8 +275,99 @@ def test_compressed_weights_are_refused(linear: Path, tmp_path: Path) -> None:
         loaded(file)
 
 
-def test_an_operator_that_this_torch_lacks_is_told(linear: Path, tmp_path: Path) -> None:
+def test_an_operator_that_this_torch_lacks_is_told(
+    linear: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error names it, and what to change."""
-    file = rewrite(linear, tmp_path, b"aten.linear.default", b"aten.linear.newest")
-    with pytest.raises(ModelLoadError, match=r'another version of torch: .*"newest"'):
-        loaded(file)
+    monkeypatch.delattr(torch.ops.aten, "linear", raising=False)
+    monkeypatch.setattr(type(torch.ops.aten), "__getattr__", _nothing)
+    with pytest.raises(ModelLoadError, match=r"another version of torch: .*linear"):
+        loaded(linear)
+
+
+def _nothing(_: Any, name: str) -> Any:
+    raise AttributeError(name)
+
+
+def test_every_known_operator_is_one_that_writes_nowhere_else() -> None:
+    """Each is in this torch, and changes what it is given only where its name says so."""
+    for name, overload in (each.split(".") for each in ATEN):
+        schema = getattr(getattr(torch.ops.aten, name), overload)._schema
+        written = [each.name for each in schema.arguments if _is_written(each)]
+        assert written == (["self"] if name.endswith("_") else [])
+        assert not any(each.is_out for each in schema.arguments)
+
+
+def _is_written(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
+
+
+def test_params_are_refused(linear: Path) -> None:
+    """A graph has no place for them."""
+    with pytest.raises(InputMismatchError, match="takes no params, and got temperature"):
+        loaded(linear)(torch.zeros(4, 2), temperature=1.0)
+
+
+def _harm(torch: Any) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Calls that read memory of others, or end the process, where torch is called as it is."""
+    long, none = torch.zeros(1, 2, 4096, 8), torch.zeros
+    hidden = [torch.zeros(1, 2, 8), torch.zeros(1, 2, 8)]
+    weights = [none(32, 1), none(32, 8), none(32), none(32)]
+    least, minus = torch.tensor([-(2**63)]), torch.tensor([-1])
+    options = (True, 1, 0.0, False, False, False)
+    few = [none(2, 4), none(2, 8), none(2), none(2)]
+    sdpa = "scaled_dot_product_attention.default"
+    return {
+        "weights of an LSTM": ("lstm.input", (none(3, 2, 4), hidden, weights, *options)),
+        "states of an LSTM": (
+            "lstm.input",
+            (none(3, 9, 4), hidden, [none(32, 4), none(32, 8), none(32), none(32)], *options),
+        ),
+        "weights of a GRU": ("gru.input", (none(3, 2, 4), hidden[0], few, *options)),
+        "keys of attention": (sdpa, (none(1, 2, 4, 8), none(1, 2, 3, 8), long)),
+        "whole numbers": ("div.Tensor_mode", (least, minus)),
+    }
+
+
+@pytest.mark.parametrize("name", _harm(torch))
+def test_arguments_that_torch_does_not_check_are_checked(name: str) -> None:
+    """Before the operator sees them."""
+    operator, arguments = _harm(torch)[name]
+    function = operator_of(torch, f"torch.ops.aten.{operator}")
+    named = {"rounding_mode": "trunc"} if operator.startswith("div") else {}
+    with pytest.raises(InputMismatchError, match="do not fit one another"):
+        function(*arguments, **named)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [([7.5, -7.5], [2.0, 2.0]), ([7, -7], [2, -1]), ([-(2**63)], [3])]
+)
+def test_what_is_checked_is_computed_as_before(left: list[Any], right: list[Any]) -> None:
+    """Checks let what fits pass."""
+    function = operator_of(torch, "torch.ops.aten.div.Tensor_mode")
+    given = torch.tensor(left), torch.tensor(right)
+    found = function(*given, rounding_mode="trunc")
+    assert torch.equal(found, torch.div(*given, rounding_mode="trunc"))
+
+
+def test_headers_that_disagree_are_refused(linear: Path, tmp_path: Path) -> None:
+    """An entry whose own header is another than that of the directory is read by no way."""
+    content = bytearray(linear.read_bytes())
+    at = content.index(b"data/weights/weight_0")
+    content[at] ^= 1
+    file = tmp_path / "model.pt2"
+    file.write_bytes(content)
+    for mapped in (True, False):
+        with pytest.raises(ModelLoadError, match="are damaged"):
+            loaded(file, mapped=mapped)
+
+
+def test_a_graph_in_two_folders_or_twice_is_refused(linear: Path, tmp_path: Path) -> None:
+    """Which of them is meant is nothing to guess."""
+    for name in ("other/byteorder", "model/byteorder"):
+        file = tmp_path / "model.pt2"
+        file.write_bytes(linear.read_bytes())
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(name, "little")
+        with pytest.raises(GraphError, match="in several folders, or one twice"):
+            read_graph(file)

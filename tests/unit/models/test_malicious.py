@@ -423,6 +423,14 @@ QUIET: dict[str, Callable[[Model], None]] = {
     ".pt2 with an object": replaced(
         '"as_tensor": {"name": "input"}}, "kind"', '"as_custom_obj": {}}, "kind"'
     ),
+    ".pt2 with a text for Python": replaced(
+        '"torch.ops.aten.linear.default", "inputs": [',
+        '"_operator.mod", "inputs": '
+        '[{"name": "a", "arg": {"as_string": "%9999999999d"}, "kind": 1}, ',
+    ),
+    ".pt2 for a device of a plug-in": replaced('"type": "cpu"', '"type": "privateuseone"'),
+    ".pt2 for no device": replaced('"type": "cpu"', '"type": "meta"'),
+    ".pt2 with a name from nowhere": replaced('"name": "input"}}, "kind"', '"name": "q"}}, "kind"'),
     ".pt2 of another schema": replaced('"major": 8', '"major": 9'),
     ".pt2 that is deep": replaced('"guards_code": []', '"guards_code": ' + "[" * 10**5),
     "onnx with a library": onnx_graph(domain="evil.ops"),
@@ -576,6 +584,10 @@ def test_paths_and_yaml_are_held_to_limits_whatever_the_trust(
         (".pt2 with an output given", 'calls "torch.ops.aten.linear.out"'),
         (".pt2 with conditions", "takes some sizes of its input only"),
         (".pt2 with an object", '"as_custom_obj"'),
+        (".pt2 with a text for Python", 'gives "_operator.mod" a text'),
+        (".pt2 for a device of a plug-in", "is for a device that is none of cpu"),
+        (".pt2 for no device", "is for a device that is none of cpu"),
+        (".pt2 with a name from nowhere", "cannot be read as a graph"),
         (".pt2 of another schema", "is of schema 9"),
         (".pt2 that is deep", "cannot be read as a graph of torch.export (RecursionError)"),
         ("in a zip", '"weights.bin!outer!inner" is a pickle'),

@@ -25,6 +25,7 @@ from scorecast.models.flavors.exported_steps import (
     Step,
     device,
     integer,
+    numbered,
     read_steps,
 )
 from scorecast.models.pickles import PickledFile
@@ -32,7 +33,7 @@ from scorecast.models.pickles import PickledFile
 _SCHEMA = 8
 _MOST_TEXT = 256 << 20  # bytes; the graph of a network of thousands of layers has a tenth
 _MODEL = "model"  # what torch.export.save calls the only graph
-_EXAMPLE = re.compile(r".+\.pt2!.+/data/sample_inputs/model\.pt!.+")
+_EXAMPLE = re.compile(r"[^!]+\.pt2![^!/]+/data/sample_inputs/model\.pt![^!]+")
 _OF_TENSORS = frozenset(("collections", "torch", "torch._utils"))
 _WEIGHT = re.compile(r"(weight|tensor)_\d+")
 _SYMBOL = re.compile(r"(?:Symbol\('(\w+)'(?:, \w+=True)*\)|([su]\d+))")
@@ -49,6 +50,7 @@ class Weight:
         strides: Distance along each axis, in numbers.
         offset: Where it begins, in numbers.
         device: Where it was exported from.
+        learned: Whether torch may learn it, by which it chooses how to multiply.
     """
 
     entry: str
@@ -57,6 +59,7 @@ class Weight:
     strides: tuple[int, ...]
     offset: int
     device: str
+    learned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +103,21 @@ def read_graph(file: Path) -> Graph:
 
 
 def is_example(pickle: PickledFile) -> bool:
-    """Tell whether a pickle is the example that ``torch.export`` adds, of nothing but tensors.
+    """Tell whether a pickle is the example that ``torch.export`` adds to a graph.
 
-    It is left unread here.
+    It is left unread here, so nothing depends on what it holds; one that does not even look like
+    tensors was made to harm and is none.
     """
     return bool(_EXAMPLE.fullmatch(pickle.path)) and _OF_TENSORS.issuperset(pickle.modules)
 
 
 def _graph(archive: zipfile.ZipFile) -> Graph:
-    names = set(archive.namelist())
-    root = next(iter(names)).partition("/")[0]
+    names = archive.namelist()
+    roots = {name.partition("/")[0] for name in names}
+    if len(roots) != 1 or len(names) != len(set(names)):
+        message = "has entries in several folders, or one twice"
+        raise GraphError(message)
+    root = roots.pop()
 
     def text(name: str) -> str:
         entry = f"{root}/{name}"
@@ -136,7 +144,10 @@ def _graph(archive: zipfile.ZipFile) -> Graph:
     module = program["graph_module"]
     graph, signature = module["graph"], module["signature"]
     if program["guards_code"]:
-        message = f"takes some sizes of its input only, by {len(program['guards_code'])} conditions"
+        message = (
+            f"takes some sizes of its input only, by {len(program['guards_code'])} conditions; "
+            "export it with other dynamic_shapes"
+        )
         raise GraphError(message)
     takes, weights = _inputs(signature["input_specs"], stored)
     gives = _output(signature["output_specs"])
@@ -144,7 +155,7 @@ def _graph(archive: zipfile.ZipFile) -> Graph:
         name: (limits["min_val"], limits["max_val"])
         for name, limits in program["range_constraints"].items()
     }
-    steps = read_steps(graph["nodes"], gives)
+    steps = read_steps(graph["nodes"], (takes, *weights), gives)
     sizes = tuple(map(_size, graph["tensor_values"][takes]["sizes"]))
     return Graph(weights, takes, sizes, ranges, steps, gives)
 
@@ -154,16 +165,15 @@ def _weight(folder: str, name: str, declared: Mapping[str, Any]) -> Weight:
     if declared["use_pickle"] or meta is None or not _WEIGHT.fullmatch(path):
         message = f'holds "{name}" as a pickle'
         raise GraphError(message)
-    if meta["layout"] not in LAYOUTS:
-        message = f'holds "{name}" in an unusual layout'
-        raise GraphError(message)
+    numbered(LAYOUTS, meta["layout"])
     return Weight(
         entry=f"{folder}/{path}",
-        dtype=DTYPES[meta["dtype"]],
+        dtype=numbered(DTYPES, meta["dtype"]),
         sizes=tuple(integer(size["as_int"]) for size in meta["sizes"]),
         strides=tuple(integer(stride["as_int"]) for stride in meta["strides"]),
         offset=integer(meta["storage_offset"]["as_int"]),
         device=device(meta["device"]).name,
+        learned=bool(declared["is_param"] and meta["requires_grad"]),
     )
 
 

@@ -34,12 +34,16 @@ class GraphModule:
     weights: Mapping[str, Any]
     functions: tuple[Callable[..., Any], ...]
 
-    def __call__(self, tensor: Any) -> Any:
+    def __call__(self, tensor: Any, **params: Any) -> Any:
         """Run the graph on a tensor, on a worker, once per batch; gives a tensor.
 
         Raises:
-            InputMismatchError: The tensor has another shape than the graph was exported for.
+            InputMismatchError: The tensor has another shape than the graph was exported for, or
+                there are params, which no such graph takes.
         """
+        if params:
+            message = f"An exported graph takes no params, and got {', '.join(sorted(params))}."
+            raise InputMismatchError(message)
         _check_shape(self.graph, tuple(tensor.shape))
         values = {**self.weights, self.graph.takes: tensor}
         for function, step in zip(self.functions, self.graph.steps, strict=True):
@@ -82,7 +86,8 @@ def load_graph(torch: Any, file: Path, graph: Graph, *, mapped: bool) -> GraphMo
             if key not in stored:  # several weights may be parts of one
                 numbers = _numbers(archive, weight.entry, pages)
                 stored[key] = _flat_tensor(torch, getattr(torch, weight.dtype), *numbers)
-            weights[name] = _shaped(stored[key], weight).to(weight.device)
+            tensor = _shaped(stored[key], weight).to(weight.device)
+            weights[name] = torch.nn.Parameter(tensor) if weight.learned else tensor
     return GraphModule(replace(graph, steps=steps), weights, functions)
 
 
@@ -104,10 +109,21 @@ def _numbers(
     if info.compress_type != zipfile.ZIP_STORED:
         message = f'The weights "{entry}" are compressed; torch writes them as they are.'
         raise ModelLoadError(message)
-    if pages is None:
-        return bytearray(archive.read(info)), 0, info.file_size
-    name, extra = struct.unpack_from("<HH", pages, info.header_offset + _HEADER - 4)
-    return pages, info.header_offset + _HEADER + name + extra, info.file_size
+    try:
+        with archive.open(info) as opened:  # compares the two headers of the entry
+            if pages is None:
+                return bytearray(opened.read()), 0, info.file_size
+        name, extra = struct.unpack_from("<HH", pages, info.header_offset + _HEADER - 4)
+    except (zipfile.BadZipFile, RuntimeError, EOFError, struct.error) as error:
+        raise _damaged(entry) from error
+    start = info.header_offset + _HEADER + name + extra
+    if info.file_size != info.compress_size or start + info.file_size > len(pages):
+        raise _damaged(entry)
+    return pages, start, info.file_size
+
+
+def _damaged(entry: str) -> ModelLoadError:
+    return ModelLoadError(f'The weights "{entry}" are damaged. Fetch or save the model again.')
 
 
 def _flat_tensor(torch: Any, dtype: Any, buffer: Any, start: int, length: int) -> Any:

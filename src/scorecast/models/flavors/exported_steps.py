@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from scorecast.models.flavors.exported_operators import is_known
+from scorecast.models.flavors.exported_operators import PYTHON, is_known
 
 # Numbers of the schema, and what torch calls them.
 DTYPES: Mapping[int, str] = {
@@ -26,6 +26,10 @@ DTYPES: Mapping[int, str] = {
 LAYOUTS: Mapping[int, str] = {7: "strided"}
 """How tensors lie in memory; only as plain arrays do."""
 
+# Those that torch needs no other library for, and that hold numbers.
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+_LARGEST = 1 << 63
+_ENDLESS = ("Infinity", "-Infinity", "NaN")  # how torch writes them
 _MEMORY_FORMATS = {
     1: "contiguous_format",
     2: "channels_last",
@@ -82,14 +86,28 @@ class Step:
     last: tuple[str, ...] = ()
 
 
-def read_steps(nodes: Sequence[Mapping[str, Any]], gives: str) -> tuple[Step, ...]:
-    """Read the nodes of a graph whose output is called `gives`.
+def read_steps(
+    nodes: Sequence[Mapping[str, Any]], given: Iterable[str], gives: str
+) -> tuple[Step, ...]:
+    """Read the nodes of a graph.
+
+    Args:
+        nodes: As its JSON holds them.
+        given: Names of its input and weights.
+        gives: Name of its output.
 
     Raises:
         GraphError: A node calls what is not known, or with something else than numbers and tensors.
         Exception: It is no node.
     """
-    return _with_ends(list(map(_step, nodes)), gives)
+    steps, defined = [_step(node) for node in nodes], set(given)
+    for step in steps:
+        if not defined.issuperset(_taken(step)):
+            raise KeyError
+        defined.update(_flat(step.gives))
+    if gives not in defined:
+        raise KeyError
+    return _with_ends(steps, gives)
 
 
 def _step(node: Mapping[str, Any]) -> Step:
@@ -106,7 +124,10 @@ def _step(node: Mapping[str, Any]) -> Step:
         if given["kind"] == 1:
             positional.append(argument)
         else:
-            named[str(given["name"])] = argument
+            named[_text(given["name"])] = argument
+    if target in PYTHON and any(isinstance(each, str) for each in (*positional, *named.values())):
+        message = f'gives "{target}" a text'
+        raise GraphError(message)
     gives = tuple(map(_names, node["outputs"]))
     return Step(target, tuple(positional), named, gives[0] if len(gives) == 1 else gives or None)
 
@@ -127,12 +148,12 @@ def _argument(given: Mapping[str, Any]) -> Any:
 
 
 def integer(value: Any) -> int:
-    """Give a number that is one, and no truth or text.
+    """Give a number that is one of 64 bits, and no truth or text.
 
     Raises:
         TypeError: It is none.
     """
-    if type(value) is not int:
+    if type(value) is not int or not -_LARGEST <= value < _LARGEST:
         raise TypeError
     return value
 
@@ -143,39 +164,78 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _floating(value: Any) -> float:
+    if value not in _ENDLESS and type(value) not in (int, float):
+        raise TypeError
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise TypeError
+    return value
+
+
 def device(value: Mapping[str, Any]) -> Device:
-    """Read a device."""
-    index = value["index"]
-    return Device(value["type"] if index is None else f"{value['type']}:{integer(index)}")
+    """Read a device.
+
+    Raises:
+        GraphError: It is none that holds numbers: torch would import a library for some.
+    """
+    kind, index = value["type"], value["index"]
+    if kind not in _DEVICES:
+        message = f"is for a device that is none of {', '.join(_DEVICES)}"
+        raise GraphError(message)
+    return Device(kind if index is None else f"{kind}:{integer(index)}")
+
+
+def numbered(table: Mapping[int, str], number: Any) -> str:
+    """Give what torch calls a number of the schema.
+
+    Raises:
+        GraphError: It is not in the table.
+    """
+    if type(number) is not int or number not in table:
+        message = "holds tensors of a type or layout that is not read"
+        raise GraphError(message)
+    return table[number]
+
+
+def _tensor(value: Mapping[str, Any]) -> Value:
+    return Value(_text(value["name"]))
+
+
+def _single(given: Mapping[str, Any]) -> Any:
+    ((kind, value),) = given.items()
+    return _SINGLE[kind](value)
 
 
 def _list(read: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
     return lambda values: [read(value) for value in values]
 
 
-def _tensor(value: Mapping[str, Any]) -> Value:
-    return Value(value["name"])
-
-
 # What an argument may be; in the place of a number the name of one may stand.
-_ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
+_SINGLE: Mapping[str, Callable[[Any], Any]] = {
     "as_none": lambda _: None,
-    "as_name": Value,
+    "as_name": lambda value: Value(_text(value)),
     "as_tensor": _tensor,
     "as_int": integer,
-    "as_float": float,  # "Infinity" and "NaN" are texts
+    "as_float": _floating,
     "as_bool": _boolean,
-    "as_string": str,
-    "as_scalar_type": lambda value: Constant(DTYPES[value]),
-    "as_layout": lambda value: Constant(LAYOUTS[value]),
-    "as_memory_format": lambda value: Constant(_MEMORY_FORMATS[value]),
+    "as_string": _text,
+    "as_scalar_type": lambda value: Constant(numbered(DTYPES, value)),
+    "as_layout": lambda value: Constant(numbered(LAYOUTS, value)),
+    "as_memory_format": lambda value: Constant(numbered(_MEMORY_FORMATS, value)),
     "as_device": device,
-    **dict.fromkeys(("as_optional_tensor", "as_sym_int", "as_sym_float", "as_sym_bool"), _argument),
+}
+_ARGUMENTS: Mapping[str, Callable[[Any], Any]] = {
+    **_SINGLE,
     "as_tensors": _list(_tensor),
     "as_ints": _list(integer),
-    "as_floats": _list(float),
+    "as_floats": _list(_floating),
     "as_bools": _list(_boolean),
-    **dict.fromkeys(("as_optional_tensors", "as_sym_ints"), _list(_argument)),
+    **dict.fromkeys(("as_optional_tensor", "as_sym_int", "as_sym_float", "as_sym_bool"), _single),
+    **dict.fromkeys(("as_optional_tensors", "as_sym_ints"), _list(_single)),
 }
 
 
