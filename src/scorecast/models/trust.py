@@ -20,12 +20,14 @@ from scorecast.models.flavors.exported import is_example
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
 from scorecast.models.pickles import PickledFile, pickled_files
+from scorecast.texts import printable
 
 TrustMode: TypeAlias = Literal["any", "no-pickle", "pinned"]
 MODES: tuple[TrustMode, ...] = get_args(TrustMode)
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST_NAMED = 5
+_LONGEST = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,10 @@ def why_code_runs(
         raise
     except Exception as error:  # noqa: BLE001 - keys of any type may stand in the file
         reason = f"the keys of its flavor in MLmodel cannot be read ({type(error).__name__})"
-    return (*reasons, *(() if reason is None else (reason,)))
+    if reason is not None:
+        reasons.append(reason)
+    # Names in them are the author's.
+    return tuple(printable(each[:_LONGEST]) for each in reasons)
 
 
 def refuse_code(directory: Path, info: ModelInfo, uri: str) -> None:
