@@ -6,6 +6,7 @@ Each leaves a file, the mark, when code of it runs.
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import json
@@ -221,22 +222,30 @@ def torch_exported(change: Callable[[str, bytes, Path], bytes]) -> Callable[[Mod
     """A .pt2 archive with entries that `change` gives for the name and content of real ones."""
 
     def write(model: Model) -> None:
-        import torch
-
-        linear = torch.nn.Linear(2, 1)
-        rows = torch.export.Dim("rows")
-        file, changed = model.path / "real.pt2", model.path / "data" / "model.pt2"
-        graph = torch.export.export(linear, (torch.zeros(2, 2),), dynamic_shapes=[{0: rows}])
-        torch.export.save(graph, file)
-        changed.parent.mkdir()
-        with zipfile.ZipFile(file) as real, zipfile.ZipFile(changed, "w") as archive:
+        (model.path / "data").mkdir()
+        with (
+            zipfile.ZipFile(io.BytesIO(exported_by_torch())) as real,
+            zipfile.ZipFile(model.path / "data" / "model.pt2", "w") as archive,
+        ):
             for entry in real.infolist():
                 content = change(entry.filename, real.read(entry), model.mark)
-                archive.writestr(entry.filename.replace("real/", "model/"), content)
-        file.unlink()
+                archive.writestr(entry.filename, content)
         model.declare("mlflow.pytorch", {"model_data": "data"}, data="data")
 
     return write
+
+
+@functools.cache
+def exported_by_torch() -> bytes:
+    """What torch writes of a network for any number of rows."""
+    import torch
+
+    rows = torch.export.Dim("rows")
+    example = (torch.zeros(2, 2),)
+    graph = torch.export.export(torch.nn.Linear(2, 1), example, dynamic_shapes=[{0: rows}])
+    content = io.BytesIO()
+    torch.export.save(graph, content)
+    return content.getvalue()
 
 
 def saved_by_torch(mark: Path) -> bytes:
