@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from jobs_kit import started
 
 import scorecast
 from scorecast.cli.main import main
@@ -106,14 +107,14 @@ def test_a_job_runs_no_code_of_a_model_that_may_not(spark, marked, tmp_path):
     (run,) = json.loads((tmp_path / "out" / "_MANIFEST.json").read_text())["runs"]
     assert (run["model"]["trust"], run["options"]["trust"]) == ("no-pickle", "no-pickle")
 
-    spark.sparkContext.setJobGroup("refused", "refused")
+    before = started(spark)
     for call in (
         lambda: scorecast.spark_udf(spark, pickled, trust="no-pickle"),
         lambda: scorecast.predict_frame(rows, pickled, trust="no-pickle"),
     ):
         with pytest.raises(ModelTrustError, match=r'"model\.pkl" is a pickle'):
             call()
-    assert spark.sparkContext.statusTracker().getJobIdsForGroup("refused") == []
+    assert started(spark) == before
     with pytest.raises(ModelTrustError, match=r'"model\.pkl" is a pickle'):
         job(pickled, "none")
     assert not (tmp_path / "none").exists()

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jobs_kit import started
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
@@ -58,15 +59,10 @@ select true as b, cast(1 as tinyint) as i8, 1 as i32, 1L as i64, cast(1 as float
 @pytest.fixture
 def jobs(spark):
     """Count the jobs that Spark runs for a call."""
-    tracker = spark.sparkContext.statusTracker()
 
     def count(call):
-        group = f"count {len(tracker.getJobIdsForGroup(None))} {id(call)}"
-        spark.sparkContext.setJobGroup(group, "counted")
-        try:
-            return call(), len(tracker.getJobIdsForGroup(group))
-        finally:
-            spark.sparkContext.setLocalProperty("spark.jobGroup.id", None)
+        before = started(spark)
+        return call(), started(spark) - before
 
     return count
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jobs_kit import started
 
 import scorecast
 from scorecast.errors import WorkerEnvironmentError
@@ -106,21 +107,16 @@ def message_of(session: SparkSession, python: Path, packages: Sequence[str] = ()
     return text
 
 
-def jobs(session: SparkSession) -> int:
-    """Count the jobs that have run outside any job group."""
-    return len(session.sparkContext.statusTracker().getJobIdsForGroup())
-
-
 def test_good_workers_are_checked_once_for_each_package(session: SparkSession) -> None:
     """Workers that fit pass, and packages that passed cost no further task in the session."""
-    before = jobs(session)
+    before = started(session)
     check_workers(session, ["scikit-learn"])
-    assert jobs(session) == before + 1
+    assert started(session) == before + 1
     check_workers(session, ["scikit-learn"])
     check_workers(session, [])
-    assert jobs(session) == before + 1
+    assert started(session) == before + 1
     check_workers(session, ["scikit-learn", "cloudpickle"])
-    assert jobs(session) == before + 2
+    assert started(session) == before + 2
 
 
 def test_bare_worker_python_is_named_with_all_that_it_lacks(

@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from job_kit import predicted
+from jobs_kit import wait_until_told
 
 from scorecast.errors import ConfigError
 
@@ -60,6 +61,7 @@ def test_the_ui_of_spark_tells_what_jobs_are_for(job):
         context.setLocalProperty("spark.jobGroup.id", None)
         context.setLocalProperty("spark.job.description", None)
     assert known == ["nightly", "mine"]
+    wait_until_told(job.spark)
     jobs = context._jsc.sc().statusStore().jobsList(None)
     said = {}
     for at in range(jobs.size()):
