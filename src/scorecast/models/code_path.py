@@ -115,4 +115,8 @@ def _is_inside(module: ModuleType, directory: Path) -> bool:
     # What a module makes of a name by `__getattr__` may be anything, and may import more.
     found = getattr(module, "__dict__", {})
     places = [found.get("__file__"), *(found.get("__path__") or ())]
-    return any(isinstance(each, str) and Path(each).is_relative_to(directory) for each in places)
+    return any(
+        # Of thousands of modules, the name alone leaves few.
+        isinstance(each, str) and directory.name in each and Path(each).is_relative_to(directory)
+        for each in places
+    )
