@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,3 +81,11 @@ def src_on_path() -> dict[str, str]:
     """The environment of a new process that imports the same scorecast as this one."""
     source = Path(scorecast.__file__).parents[1]
     return {**os.environ, "PYTHONPATH": str(source)}
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take SIGINT as Python does, which a shell turns off for what it starts in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

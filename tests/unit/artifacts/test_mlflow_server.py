@@ -123,6 +123,7 @@ rest_client({"MLFLOW_TRACKING_URI": sys.argv[1]}).fetch("mlflow-artifacts:/m", s
 """
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_user_does_not_wait_for_pauses(src_on_path: dict[str, str]) -> None:
     """An interrupt ends them, and with them the process."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Busy) as site:

@@ -193,26 +193,33 @@ def test_files_of_the_model_are_fetched_here_and_once(plan_of):
     assert source.asked == [plan.handle.digest]
 
 
-@pytest.mark.parametrize(
-    ("act", "text"),
-    [
-        (lambda: ctypes.string_at(0), r"was killed by signal 11 \(SIGSEGV\) on a batch of 2 rows"),
-        (os.abort, r"was killed by signal 6 \(SIGABRT\)"),
-        (
-            lambda: os.kill(os.getpid(), signal.SIGKILL),
-            r"was killed by signal 9 \(SIGKILL\), probably by the system for its memory, on a",
-        ),
-        (lambda: os._exit(3), "ended itself with exit code 3 on a batch of 2 rows"),
-        (lambda: os._exit(0), "ended itself with exit code 0"),
-    ],
-    ids=["segmentation fault", "abort", "kill", "exit", "exit 0"],
-)
-def test_the_end_of_the_process_is_named(plan_of, act, text):
-    """The error says how it ended, and the next batch is predicted again."""
-    with Child(plan_of(doubling(13, act)), timeout=None) as child:
-        with pytest.raises(WorkerDiedError, match=text):
-            child.predict(batch(1, 13))
-        assert child.predict(batch(1, 2)).to_pylist() == [2.0, 4.0]
+ENDS = [
+    (lambda: ctypes.string_at(0), r"was killed by signal 11 \(SIGSEGV\) on a batch of 2 rows"),
+    (os.abort, r"was killed by signal 6 \(SIGABRT\)"),
+    (
+        lambda: os.kill(os.getpid(), signal.SIGKILL),
+        r"was killed by signal 9 \(SIGKILL\), probably by the system for its memory, on a",
+    ),
+    (lambda: os._exit(3), "ended itself with exit code 3 on a batch of 2 rows"),
+    (lambda: os._exit(0), "ended itself with exit code 0"),
+]
+
+
+def test_the_end_of_the_process_is_named(plan_of):
+    """The error says how it ended, and the next process predicts until it ends as well."""
+    acts = [act for act, _ in ENDS]
+
+    def model(data):
+        for row in data["x"]:
+            if row < 0:
+                acts[-1 - int(row)]()
+        return data["x"] * 2
+
+    with Child(plan_of(model), timeout=None) as child:
+        for number, (_, text) in enumerate(ENDS):
+            with pytest.raises(WorkerDiedError, match=text):
+                child.predict(batch(1, -1 - number))
+            assert child.predict(batch(1, 2)).to_pylist() == [2.0, 4.0]
 
 
 def test_a_process_that_leaves_its_connection_is_named(plan_of, monkeypatch):
@@ -234,13 +241,13 @@ def test_a_process_that_leaves_its_connection_is_named(plan_of, monkeypatch):
 
 def test_the_row_that_crashes_is_found(plan_of):
     """One row of a batch ends the process; all others have their prediction."""
-    rows = batch(*range(12))
+    rows = batch(*range(4))
 
-    with Child(plan_of(doubling(7, lambda: ctypes.string_at(0))), timeout=None) as child:
+    with Child(plan_of(doubling(2, lambda: ctypes.string_at(0))), timeout=None) as child:
         found = isolate_rows(rows, child.predict, pa.float64())
 
-    assert found.predictions.to_pylist() == [None if x == 7 else 2.0 * x for x in range(12)]
-    assert {row: type(error) for row, error in found.errors.items()} == {7: WorkerDiedError}
+    assert found.predictions.to_pylist() == [None if x == 2 else 2.0 * x for x in range(4)]
+    assert {row: type(error) for row, error in found.errors.items()} == {2: WorkerDiedError}
 
 
 def test_the_row_that_hangs_is_found(plan_of):
@@ -352,37 +359,36 @@ def _is_short(data):
     return [1.0]
 
 
-@pytest.mark.parametrize(
-    ("model", "kind"),
-    [
-        (_divides, ModelPredictError),
-        (_exits, ModelPredictError),
-        (_raises_its_own, ModelPredictError),
-        (_is_short, OutputShapeError),
-    ],
-)
-def test_errors_are_those_of_this_process(plan_of, model, kind):
+WRONG = [
+    (_divides, ModelPredictError),
+    (_exits, ModelPredictError),
+    (_raises_its_own, ModelPredictError),
+    (_is_short, OutputShapeError),
+]
+
+
+def test_errors_are_those_of_this_process(plan_of):
     """Class and text are the same, the cause is told, and the process goes on."""
+    models = [model for model, _ in WRONG]
 
     def sometimes(data):
-        return data["x"] * 2 if len(data) == 1 else model(data)
+        return data["x"] * 2 if len(data) == 1 else models[int(data["x"].iloc[0])](data)
 
     plan = plan_of(sometimes)
-    with pytest.raises(kind) as here:
-        list(predict_batches([batch(1, 2)], plan))
-
     with Child(plan, timeout=None) as child:
         child.predict(batch(1))
         (process,) = predicting()
-        with pytest.raises(kind) as there:
-            child.predict(batch(1, 2))
-        assert child.predict(batch(1)).to_pylist() == [2.0]
-        assert predicting() == [process]
-
-    assert type(there.value) is kind
-    assert str(there.value) == str(here.value)
-    if here.value.__cause__ is not None:
-        assert type(here.value.__cause__).__name__ in str(there.value.__cause__)
+        for number, (_, kind) in enumerate(WRONG):
+            with pytest.raises(kind) as here:
+                list(predict_batches([batch(number, 2)], plan))
+            with pytest.raises(kind) as there:
+                child.predict(batch(number, 2))
+            assert type(there.value) is kind
+            assert str(there.value) == str(here.value)
+            if here.value.__cause__ is not None:
+                assert type(here.value.__cause__).__name__ in str(there.value.__cause__)
+            assert child.predict(batch(1)).to_pylist() == [2.0]
+            assert predicting() == [process]
 
 
 def test_errors_that_nobody_expects_are_not_of_rows(plan_of):
@@ -474,14 +480,6 @@ def test_processes_of_the_model_are_gone_when_it_is_closed(plan_of):
     assert len(below) >= 3
     _, alive = psutil.wait_procs(below, timeout=60)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.fixture
-def interruptible():
-    """Take SIGINT as Python does, which a shell turns off for what it starts in the background."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_here_leaves_no_process(plan_of, interruptible):
