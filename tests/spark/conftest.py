@@ -44,7 +44,11 @@ def spark():
             "spark.sql.execution.arrow.pyspark.validateSchema.enabled": "true",
         },
     )
-    handle.spark.sparkContext.setLogLevel("OFF")
+    context = handle.spark.sparkContext
+    context.setLogLevel("OFF")
+    # Set here and not above, where they would hold for later sessions of this process, too.
+    context._jsc.sc().conf().set("spark.python.daemon.module", "warm_daemon")
+    context.environment["PYTHONPATH"] = str(Path(__file__).parent / "workers")
     yield handle.spark
     handle.spark.stop()
 
