@@ -1226,7 +1226,7 @@ for at, case in enumerate(OPTIONS):
 
 
 def sklearn_classifier(path: Any) -> None:
-    """Save a classifier as MLflow does by default, with the signature that it infers."""
+    """Save a classifier with the signature that MLflow infers."""
     from mlflow import sklearn
     from mlflow.models import infer_signature
     from sklearn.linear_model import LogisticRegression
@@ -1234,7 +1234,9 @@ def sklearn_classifier(path: Any) -> None:
     X = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [20.0, 20.0, 20.0, 20.0]})
     model = LogisticRegression(C=1000.0).fit(X, [0, 0, 1, 1])
     signature = infer_signature(X, model.predict(X))
-    sklearn.save_model(model, path, signature=signature, pip_requirements=PIN)
+    # Each worker would import much of scikit-learn and PyTorch for the format that is the default.
+    options = {"serialization_format": "cloudpickle", "pip_requirements": PIN}
+    sklearn.save_model(model, path, signature=signature, **options)
 
 
 def written_by_hand(path: Any) -> None:
