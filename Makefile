@@ -57,7 +57,7 @@ $(TEST_VENV)/.installed: pyproject.toml
 	touch $@
 
 # Not every JVM can write one, and the tests only take longer without.
-$(TEST_VENV)/classes.jsa: $(TEST_VENV)/.installed tests/class_archive.py
+$(TEST_VENV)/classes.jsa: $(TEST_VENV)/.installed tests/class_archive.py tests/jvm.py
 	-$(TEST_VENV)/bin/python tests/class_archive.py $@
 
 # Compiled, since what Python compiles at the first import would be measured.

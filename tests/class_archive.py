@@ -2,8 +2,8 @@
 
     python tests/class_archive.py FILE
 
-The tests start Spark many times, for a job or a session of their own. `conftest.py` beside this
-file gives the archive to each JVM; the JVM leaves out an archive of other classes than its own.
+The tests start Spark many times, for a job or a session of their own. `jvm.py` beside this file
+gives the archive to each JVM; the JVM leaves out an archive of other classes than its own.
 """
 
 import os
@@ -11,14 +11,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from jvm import QUICK
+
 FORMATS = ("parquet", "orc", "json", "csv")
 
 
 def main(file: Path) -> None:
     """Do once what most tests do with Spark; the JVM writes the archive when it ends."""
     os.environ["SPARK_SUBMIT_OPTS"] = (
-        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xlog:cds=error -Xlog:cds+dynamic=error "
-        f"-XX:ArchiveClassesAtExit={file}"
+        f"{QUICK} -Xlog:cds=error -Xlog:cds+dynamic=error -XX:ArchiveClassesAtExit={file}"
     )
     os.environ["PYSPARK_PYTHON"] = sys.executable
     from scorecast.spark.session import start_session

@@ -12,15 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.jvm import submit_options
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["PYSPARK_PYTHON"] = sys.executable
-# Most of a short JVM's time goes into compiling and loading classes; these halve it.
-_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-_CLASSES = Path(sys.prefix) / "classes.jsa"
-if _CLASSES.exists():
-    _JVM += [f"-XX:SharedArchiveFile={_CLASSES}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
-os.environ.setdefault("SPARK_SUBMIT_OPTS", " ".join(_JVM))
+os.environ.setdefault("SPARK_SUBMIT_OPTS", submit_options())
 # Workers keep models in a directory of this run, not in that of the user.
 _CACHE = tempfile.TemporaryDirectory(prefix="scorecast-tests-")
 os.environ["SCORECAST_CACHE_DIR"] = _CACHE.name

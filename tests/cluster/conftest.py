@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.jvm import submit_options_with
 
 from scorecast.spark.java import java_home_for_spark, require_java
 
@@ -21,6 +22,7 @@ def shell(repository: Path, tmp_path_factory: pytest.TempPathFactory):
     (place / "build").mkdir()
     bin_folder = Path(sys.executable).parent
     java_home = java_home_for_spark(require_java(os.environ), os.environ)
+    options = submit_options_with(repository / "conf")
 
     def run(command: str, cwd: Path = place) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -35,6 +37,7 @@ def shell(repository: Path, tmp_path_factory: pytest.TempPathFactory):
                 "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
                 "JAVA_HOME": str(java_home),
                 "SPARK_CONF_DIR": str(repository / "conf"),
+                "SPARK_SUBMIT_OPTS": options,
             },
         )
 
