@@ -1,5 +1,7 @@
 # `make demo` and `make test` set up all they need on a machine with Python 3.11 or newer.
-# Python compiles what it imports; the rest of a large environment is left as it is.
+# Python compiles what it imports; the rest of a large environment is left as it is. What is compiled
+# is kept, whatever the variable says outside: else each of many processes compiles all of it again.
+export PYTHONDONTWRITEBYTECODE :=
 PIP_INSTALL := pip install --quiet --no-compile --editable
 PYTHON ?= python3
 DEMO := build/demo
