@@ -14,7 +14,7 @@ from scorecast.cli.command import Command
 from scorecast.cli.main import group
 
 FLIGHTS = 336_776
-FEW = 20_000
+FEW = 4_000
 CLEAN = "rm -rf build/delays* build/newark*"
 
 
@@ -46,14 +46,10 @@ def few(demo, shell, repository, tmp_path_factory):
     for name in ("jobs", "conf"):
         (place / name).symlink_to(repository / name)
     made, folder = shell.place / "build" / "demo", place / "build" / "demo"
-    shutil.copytree(made / "model", folder / "model")
+    shutil.copytree(made, folder, ignore=shutil.ignore_patterns("flights.parquet"))
     flights = pq.read_table(made / "flights.parquet").slice(0, FEW)
     pq.write_table(flights, folder / "flights.parquet", row_group_size=FEW // 8)
-    run = partial(shell, cwd=place)
-    job = "scorecast batch-predict --model-uri build/demo/model --input build/demo/flights.parquet"
-    done = run(f"{job} --output build/demo/predictions.parquet")
-    assert done.returncode == 0, done.stderr
-    return run
+    return partial(shell, cwd=place)
 
 
 def test_demo_ends_with_summary_and_table(demo):
@@ -86,15 +82,15 @@ def test_check_finds_a_missing_row(demo, shell):
     assert "rows are missing" in done.stderr
 
 
-def test_python_examples(demo, shell, repository, tmp_path):
+def test_python_examples(few, repository, tmp_path):
     """The Python of the README runs from top to bottom in one session, and shows predictions."""
-    assert demo.returncode == 0
+    few(CLEAN)
     script = tmp_path / "readme.py"
     script.write_text("\n".join(blocks((repository / "README.md").read_text(), "python")))
-    done = shell(f"python {script}")
+    done = few(f"python {script}")
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert "|carrier|flight|" in done.stdout
-    assert "336776 336776 sha256:" in done.stdout
+    assert f"{FEW} {FEW} sha256:" in done.stdout
     assert "inputs: carrier: string" in done.stdout
 
 
@@ -127,11 +123,8 @@ def test_shell_examples(few, repository):
         assert done.returncode == 0, command + (done.stdout + done.stderr)[-3000:]
 
 
-@pytest.mark.parametrize(
-    ("words", "command"), [leaf for leaf in leaves(group) if leaf[0] not in NEED_A_SERVER]
-)
-def test_examples_of_help(few, words, command):
-    """Each of the three examples of a command's help runs as it stands there, in their order."""
+def run_examples(few, words, command):
+    """Run the three examples of a command's help as they stand there, in their order."""
     text = CliRunner().invoke(group, [*words.split(), "--help"]).output
     shown = re.sub("^  ", "", text, flags=re.MULTILINE)
     assert len(command.examples) == 3
@@ -142,10 +135,18 @@ def test_examples_of_help(few, words, command):
         assert done.returncode == 0, example + (done.stdout + done.stderr)[-3000:]
 
 
-def test_the_file_of_a_job(few):
-    """conf/batch_predict.yaml is a job that runs as it stands; its options do what it says."""
-    done = few("spark-submit jobs/batch_predict.py --config conf/batch_predict.yaml")
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [leaf for leaf in leaves(group) if leaf[0] not in (*NEED_A_SERVER, "batch-predict")],
+)
+def test_examples_of_help(few, words, command):
+    """Each of them runs."""
+    run_examples(few, words, command)
+
+
+def test_examples_of_a_job(few):
+    """They run; conf/batch_predict.yaml is a job, and its options do what it says."""
+    run_examples(few, "batch-predict", dict(leaves(group))["batch-predict"])
     table = pq.read_table(few.keywords["cwd"] / "build" / "delays_of_file.parquet")
     assert table.num_rows == FEW
     assert set(table.column_names) == {"flight_id", "carrier", "origin", "delay"}
