@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.jvm import submit_options_with
 from tests.secrets_kit import found_in, sentences
 
 import scorecast
@@ -130,6 +131,7 @@ def test_no_secret_is_shown_anywhere(
         *(str(telling_model), str(tmp_path / "in.parquet"), str(tmp_path), signed_address),
         PYTHONPATH=f"{Path(scorecast.__file__).parents[1]}:{repository}",
         SPARK_CONF_DIR=str(tmp_path / "conf"),
+        SPARK_SUBMIT_OPTS=submit_options_with(tmp_path / "conf"),
         MLFLOW_TRACKING_PASSWORD="planted11-password",
         HTTPS_PROXY="http://user:planted12pass@127.0.0.1:9",
     )
