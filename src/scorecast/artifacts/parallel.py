@@ -42,8 +42,8 @@ def for_each(
         Exception: The first that `work` raises; of several at once that of the first item.
     """
     with ThreadPoolExecutor(at_once) as pool:
-        jobs = [pool.submit(work, item) for item in items]
         try:
+            jobs = [pool.submit(work, item) for item in items]
             done, _ = wait(jobs, return_when=FIRST_EXCEPTION)
         finally:
             if stop is not None:

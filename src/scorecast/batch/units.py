@@ -184,7 +184,8 @@ def run_units(
     told = 0
     pool = ThreadPoolExecutor(UNITS_AT_ONCE, thread_name_prefix="scorecast-unit")
     try:
-        running = {pool.submit(_do, work, unit, tag) for unit in missing}
+        for unit in missing:
+            running.add(pool.submit(_do, work, unit, tag))
         while running:
             finished, running = wait(running, _SECONDS_BETWEEN_LOOKS, FIRST_COMPLETED)
             said = read_notes(notes)
