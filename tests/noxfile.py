@@ -64,8 +64,8 @@ def release(session: nox.Session) -> None:
     """Build a release: wheel, sdist, the versions it was tried with, its bill of materials.
 
     All go into build/dist. The last step asks the advisory database of PyPI about these versions,
-    and fails where one has a known hole; it needs a way to pypi.org itself, no mirror has that.
-    Options behind ``--`` are those of pip-audit: ``-s osv --osv-url URL`` asks a database near you.
+    and fails where one has a known hole; mirrors of PyPI have no such database. Options behind
+    ``--`` are those of pip-audit: ``-s osv --osv-url URL`` asks one near you.
     """
     root = Path(__file__).resolve().parents[1]
     session.chdir(root)
@@ -98,5 +98,6 @@ def release(session: nox.Session) -> None:
     }
     if listed != set(lock.read_text().split()):
         session.error(f"{bill} and {lock} differ: {sorted(listed ^ set(lock.read_text().split()))}")
+    # The list is complete, so that pip has nothing to find out.
     audit = ("python", "-m", "pip_audit", "--strict", "--no-deps", "--disable-pip")
     session.run(*audit, "--requirement", str(lock), *session.posargs)

@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
+def shortened(text: str, longest: int) -> str:
+    """Give a text of at most so many characters; one that was cut ends with an ellipsis."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def size(number: float) -> str:
     """Give a number of bytes with three digits, in steps of 1000."""
     for unit in ("bytes", "kB", "MB", "GB"):

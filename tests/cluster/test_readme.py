@@ -140,13 +140,19 @@ def run_examples(few, words, command):
     [leaf for leaf in leaves(group) if leaf[0] not in (*NEED_A_SERVER, "batch-predict")],
 )
 def test_examples_of_help(few, words, command):
-    """Each of them runs."""
+    """The three examples of a command's help run."""
     run_examples(few, words, command)
 
 
 def test_examples_of_a_job(few):
-    """They run; conf/batch_predict.yaml is a job, and its options do what it says."""
+    """They run."""
     run_examples(few, "batch-predict", dict(leaves(group))["batch-predict"])
+
+
+def test_the_file_of_a_job(few):
+    """conf/batch_predict.yaml is a job that runs as it stands; its options do what it says."""
+    done = few(f"{CLEAN} && spark-submit jobs/batch_predict.py --config conf/batch_predict.yaml")
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     table = pq.read_table(few.keywords["cwd"] / "build" / "delays_of_file.parquet")
     assert table.num_rows == FEW
     assert set(table.column_names) == {"flight_id", "carrier", "origin", "delay"}

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fault_kit import OLD, Place, versions
 from fault_oracle import Reader
 
-# Reading takes a core from the job; the long version reads six times as often.
+# Reading takes time from the job; the long version reads six times as often.
 PAUSE = 0.03
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from mlflow_cases import CASES, Written
 
-from scorecast.errors import InputMismatchError, ModelLoadError
+import scorecast
+from scorecast.errors import InputMismatchError, ModelLoadError, ModelTrustError
 from scorecast.models.flavors.exported import read_graph
 from scorecast.models.flavors.exported_operators import ATEN, operator_of
 from scorecast.models.flavors.exported_run import load_graph
@@ -163,8 +167,9 @@ def test_a_graph_that_writes_into_its_weights_leaves_the_file(tmp_path: Path) ->
     file = export(Counting(), (2,), tmp_path / "model.pt2")
     before = file.read_bytes()
     first, second = (loaded(file, mapped=True) for _ in range(2))
+    theirs = torch.export.load(file).module()
     for _ in range(3):
-        first(torch.zeros(2, 2))
+        assert torch.equal(first(torch.zeros(2, 2)), theirs(torch.zeros(2, 2)))
     assert second(torch.zeros(1, 2)).item() == 1
     assert file.read_bytes() == before
 
@@ -202,13 +207,29 @@ def _two_outputs() -> Any:
     return torch.export.export(Both(), (torch.ones(2),))
 
 
+def _in_a_dict() -> Any:
+    class Named(nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return {"logits": rows + 1}
+
+    return torch.export.export(Named(), (torch.ones(2),))
+
+
+def _of_a_dict() -> Any:
+    class Named(nn.Module):
+        def forward(self, rows: Any) -> Any:
+            return rows["x"] + 1
+
+    return torch.export.export(Named(), ({"x": torch.ones(2)},))
+
+
 def _branches() -> Any:
     class Even(nn.Module):
         def forward(self, rows: Any) -> Any:
             return rows * 2 if rows.shape[0] % 2 == 0 else rows
 
     shapes = [{0: torch.export.Dim.AUTO}]
-    return torch.export.export(Even(), (torch.ones(8),), dynamic_shapes=shapes)
+    return torch.export.export(Even(), (torch.ones(8, 2),), dynamic_shapes=shapes)
 
 
 def _random() -> Any:
@@ -216,7 +237,7 @@ def _random() -> Any:
         def forward(self, rows: Any) -> Any:
             return rows + torch.rand(2)
 
-    return torch.export.export(Noise(), (torch.ones(2),))
+    return torch.export.export(Noise(), (torch.ones(8, 2),))
 
 
 @pytest.mark.parametrize(
@@ -224,6 +245,8 @@ def _random() -> Any:
     [
         (_two_inputs, "takes 2 tensors, expected one"),
         (_two_outputs, "gives something else than one tensor"),
+        (_in_a_dict, "takes or gives something else than one tensor"),
+        (_of_a_dict, "takes or gives something else than one tensor"),
         (_branches, "takes some sizes of its input only, by 1 conditions"),
         (_random, 'calls "torch.ops.aten.rand.default"'),
     ],
@@ -268,11 +291,64 @@ def test_weights_that_reach_out_of_their_entry_are_refused(
             loaded(file, mapped=mapped)
 
 
-def test_compressed_weights_are_refused(linear: Path, tmp_path: Path) -> None:
+def test_a_compressed_graph_is_refused(linear: Path, tmp_path: Path) -> None:
     """What is small on disk and large in memory is nothing that torch writes."""
-    file = rewrite(linear, tmp_path, b"", b"", zipfile.ZIP_DEFLATED)
-    with pytest.raises(ModelLoadError, match="are compressed"):
+    with pytest.raises(GraphError, match="compressed or in more than"):
+        read_graph(rewrite(linear, tmp_path, b"", b"", zipfile.ZIP_DEFLATED))
+
+
+def test_compressed_weights_are_refused(linear: Path, tmp_path: Path) -> None:
+    """They could not be mapped; the message does not show the folder, which has any name."""
+    file = tmp_path / "changed.pt2"
+    with zipfile.ZipFile(linear) as real, zipfile.ZipFile(file, "w") as archive:
+        for entry in real.infolist():
+            packed = zipfile.ZIP_DEFLATED if "weight_" in entry.filename else zipfile.ZIP_STORED
+            archive.writestr(entry.filename, real.read(entry), packed)
+    with pytest.raises(ModelLoadError, match=r'The weights "data/weights/weight_0" are compressed'):
         loaded(file)
+
+
+def test_the_device_is_that_of_the_state(tmp_path: Path) -> None:
+    """A number in the code of a model that lies on the CPU does not count."""
+    file = export(Categories(), (4,), tmp_path / "model.pt2")
+    changed = tmp_path / "changed.pt2"
+    with zipfile.ZipFile(file) as real, zipfile.ZipFile(changed, "w") as archive:
+        for entry in real.infolist():
+            content = real.read(entry)
+            if "constants_config" in entry.filename:
+                config = json.loads(content)
+                config["config"]["lifted_tensor_0"]["tensor_meta"]["device"]["type"] = "cuda"
+                content = json.dumps(config).encode()
+            archive.writestr(entry.filename, content)
+    assert read_graph(changed).devices() == {"cpu"}
+    assert {each.device for each in read_graph(changed).weights.values()} == {"cpu", "cuda"}
+
+
+@pytest.mark.parametrize("make", [_random, _branches])
+def test_what_is_not_read_here_is_read_by_torch_or_refused(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
+    """Every graph that torch takes predicts where every model is taken."""
+    data = np.ones((8, 2), np.float32)
+    path = scorecast.save_model(
+        nn.Linear(2, 1), tmp_path / "m", serialization_format="pt2", input_example=data
+    )
+    torch.export.save(make(), path / "data" / "model.pt2")
+    assert len(scorecast.load_model(path).predict(data)) == 8
+    with pytest.raises(ModelTrustError):
+        scorecast.load_model(path, trust="no-pickle")
+
+
+def test_what_mlflow_writes_is_taken(
+    written_by_mlflow: Callable[[Written], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its default for PyTorch predicts the same, and torch's reader sees none of it."""
+    (case,) = [each for each in CASES if each.name == "pytorch-pt2"]
+    path, data = written_by_mlflow(case), case.data()
+    expected = torch.export.load(path / "data" / "model.pt2").module()(torch.from_numpy(data))
+    monkeypatch.delattr(torch.export, "load")
+    found = scorecast.load_model(path, trust="no-pickle").predict(data)
+    np.testing.assert_array_equal(found, expected.detach().numpy())
 
 
 def test_an_operator_that_this_torch_lacks_is_told(
@@ -290,7 +366,7 @@ def _nothing(_: Any, name: str) -> Any:
 
 
 def test_every_known_operator_is_one_that_writes_nowhere_else() -> None:
-    """Each is in this torch, and changes what it is given only where its name says so."""
+    """Each is in this torch, and declares no change but of what its name says."""
     for name, overload in (each.split(".") for each in ATEN):
         schema = getattr(getattr(torch.ops.aten, name), overload)._schema
         written = [each.name for each in schema.arguments if _is_written(each)]
@@ -313,7 +389,6 @@ def _harm(torch: Any) -> dict[str, tuple[str, tuple[Any, ...]]]:
     long, none = torch.zeros(1, 2, 4096, 8), torch.zeros
     hidden = [torch.zeros(1, 2, 8), torch.zeros(1, 2, 8)]
     weights = [none(32, 1), none(32, 8), none(32), none(32)]
-    least, minus = torch.tensor([-(2**63)]), torch.tensor([-1])
     options = (True, 1, 0.0, False, False, False)
     few = [none(2, 4), none(2, 8), none(2), none(2)]
     sdpa = "scaled_dot_product_attention.default"
@@ -325,7 +400,6 @@ def _harm(torch: Any) -> dict[str, tuple[str, tuple[Any, ...]]]:
         ),
         "weights of a GRU": ("gru.input", (none(3, 2, 4), hidden[0], few, *options)),
         "keys of attention": (sdpa, (none(1, 2, 4, 8), none(1, 2, 3, 8), long)),
-        "whole numbers": ("div.Tensor_mode", (least, minus)),
     }
 
 
@@ -334,18 +408,39 @@ def test_arguments_that_torch_does_not_check_are_checked(name: str) -> None:
     """Before the operator sees them."""
     operator, arguments = _harm(torch)[name]
     function = operator_of(torch, f"torch.ops.aten.{operator}")
-    named = {"rounding_mode": "trunc"} if operator.startswith("div") else {}
     with pytest.raises(InputMismatchError, match="do not fit one another"):
-        function(*arguments, **named)
+        function(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [([7.5, -7.5], [2.0, 2.0]), ([7, -7], [2, -1]), ([-(2**63)], [3])]
+    "target",
+    [
+        *("torch.ops.aten.div.Tensor_mode", "torch.ops.aten.remainder.Tensor"),
+        *("torch.ops.aten.fmod.Tensor", "_operator.mod"),
+    ],
 )
-def test_what_is_checked_is_computed_as_before(left: list[Any], right: list[Any]) -> None:
+def test_the_least_whole_number_is_not_divided_by_minus_one(target: str) -> None:
+    """Some versions of torch end the process."""
+    named = {"rounding_mode": "trunc"} if "mode" in target else {}
+    with pytest.raises(InputMismatchError, match="the least whole number by -1"):
+        operator_of(torch, target)(torch.tensor([-(2**63)]), torch.tensor([-1]), **named)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "dtype"),
+    [
+        ([7.5, -7.5], [2.0, 2.0], "float32"),
+        ([7, -7], [2, -1], "int64"),
+        ([-(2**63)], [3], "int64"),
+        ([128], [255], "uint8"),
+    ],
+)
+def test_what_is_checked_is_computed_as_before(
+    left: list[Any], right: list[Any], dtype: str
+) -> None:
     """Checks let what fits pass."""
     function = operator_of(torch, "torch.ops.aten.div.Tensor_mode")
-    given = torch.tensor(left), torch.tensor(right)
+    given = [torch.tensor(each, dtype=getattr(torch, dtype)) for each in (left, right)]
     found = function(*given, rounding_mode="trunc")
     assert torch.equal(found, torch.div(*given, rounding_mode="trunc"))
 

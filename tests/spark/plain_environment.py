@@ -1,4 +1,4 @@
-"""The environment of a process that nothing has configured Spark for."""
+"""The environment of a process in which nobody has configured Spark."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import scorecast
 
 CONFIGURE = ("SPARK_", "PYSPARK_", "PYTHON", "MASTER")
-# What makes each JVM of the tests start faster, and configures nothing.
+# Options of JVMs alone, with which those of the tests start faster.
 KEPT = ("SPARK_SUBMIT_OPTS",)
 SOURCE = str(Path(scorecast.__file__).parents[1])
 

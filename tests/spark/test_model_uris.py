@@ -863,10 +863,9 @@ for part in range(3):
     pd.DataFrame({"id": range(part * 100, part * 100 + 100)}).assign(
         x=lambda rows: rows["id"] / 7).to_parquet(data, index=False)
     s3.put_object(Bucket="uris", Key=f"in/part-{part}.parquet", Body=data.getvalue())
-# One executor, which is no process of the driver's; it starts as fast as the driver does.
-conf = {"spark.executor.extraJavaOptions": os.environ["SPARK_SUBMIT_OPTS"]}
+# One executor, which is no process of the driver's.
 spark = start_session(
-    master="local-cluster[1,2,1024]", conf={"spark.ui.enabled": "false", **conf}
+    master="local-cluster[1,2,1024]", conf={"spark.ui.enabled": "false"}
 ).spark
 spark.sparkContext.setLogLevel("OFF")
 moved = []

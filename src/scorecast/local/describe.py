@@ -99,7 +99,7 @@ class ModelDescription:
     def _code(self) -> list[str]:
         pickles = [
             f"{each.path}: a pickle, imports {', '.join(_packages(each.modules)) or 'nothing'}"
-            + (", and is left unread where the graph allows" if is_example(each) else "")
+            + (", left unread where the graph beside it is plain" if is_example(each) else "")
             for each in self.pickles
         ]
         return pickles + [f"{name}: code of the model" for name in self.python_files]

@@ -20,7 +20,7 @@ from scorecast.models.flavors.exported import is_example
 from scorecast.models.info import ModelInfo
 from scorecast.models.load import flavor_of
 from scorecast.models.pickles import PickledFile, pickled_files
-from scorecast.texts import printable
+from scorecast.texts import printable, shortened
 
 TrustMode: TypeAlias = Literal["any", "no-pickle", "pinned"]
 MODES: tuple[TrustMode, ...] = get_args(TrustMode)
@@ -108,7 +108,8 @@ def why_code_runs(
         reasons.append(f'MLmodel names the code directory "{info.pyfunc.code}"')
     if read := [each for each in pickles if not is_example(each)]:
         more = len(read) - _MOST_NAMED
-        listed = ", ".join(f'"{each.path}"' for each in read[:_MOST_NAMED])
+        names = [shortened(each.path, _LONGEST // _MOST_NAMED // 2) for each in read[:_MOST_NAMED]]
+        listed = ", ".join(f'"{name}"' for name in names)
         listed += f" and {more} more" if more > 0 else ""
         reasons.append(f"{listed} {'is a pickle' if len(read) == 1 else 'are pickles'}")
     try:
@@ -120,7 +121,7 @@ def why_code_runs(
     if reason is not None:
         reasons.append(reason)
     # Names in them are the author's.
-    return tuple(printable(each[:_LONGEST]) for each in reasons)
+    return tuple(printable(shortened(each, _LONGEST)) for each in reasons)
 
 
 def refuse_code(directory: Path, info: ModelInfo, uri: str) -> None:

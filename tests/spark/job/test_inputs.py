@@ -11,6 +11,7 @@ import pytest
 from job_kit import predicted
 
 import scorecast
+from scorecast.cli.exit_codes import exit_code
 from scorecast.errors import ConfigError, InputChangedError, InputDataError, InputMismatchError
 
 
@@ -288,7 +289,7 @@ def replace(job) -> None:
 
 @pytest.mark.parametrize("change", [add, delete, replace])
 @pytest.mark.parametrize("old", [False, True])
-def test_an_input_that_changes_is_not_published(job, capsys, change, old):
+def test_an_input_that_changes_is_not_published(job, change, old):
     """Files that were added, removed or replaced while the job ran are named; exit code 3."""
     job.write("a.parquet", range(10))
     job.write("b.parquet", range(10, 20))
@@ -303,6 +304,7 @@ def test_an_input_that_changes_is_not_published(job, capsys, change, old):
     with pytest.raises(InputChangedError, match="changed while the job ran") as failed:
         job.run_with_step(step, mode="overwrite", units=2)
     assert ("new.parquet" if change is add else "b.parquet") in str(failed.value)
+    assert exit_code(failed.value) == 3
     if old:
         assert job.state() == before
     else:

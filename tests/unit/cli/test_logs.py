@@ -1,11 +1,11 @@
-"""Lines for machines: always JSON, and never with a secret in them."""
+"""Lines on stderr: for machines always JSON, never with a secret; few, where asked to be quiet."""
 
 import json
 import logging
 
 import pytest
 
-from scorecast.cli.logs import JsonFormatter
+from scorecast.cli.logs import JsonFormatter, logging_to_stderr
 from scorecast.cli.main import main
 
 
@@ -42,3 +42,17 @@ def test_wrong_options_are_lines_of_json_too(capsys, more, code):
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert all(json.loads(line)["level"] == "ERROR" for line in lines)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_quiet_leaves_warnings_alone(capsys, log_format, quiet):
+    """What a run tells on its way goes to nobody then; a warning still does."""
+    with logging_to_stderr(log_format, quiet=quiet):
+        logging.getLogger("scorecast.progress").info("half is done")
+        logging.getLogger("scorecast.batch").info("a unit is done")
+        logging.getLogger("scorecast.batch").warning("odd")
+    shown = capsys.readouterr().err
+    assert ("half is done" in shown) is not quiet
+    assert ("a unit is done" in shown) is (log_format == "json" and not quiet)
+    assert "odd" in shown

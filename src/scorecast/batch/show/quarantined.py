@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from scorecast.batch.manifest import OutputFile
 from scorecast.batch.show.known import Quarantine
+from scorecast.texts import shortened
 from scorecast.worker.storage import filesystem_of
 
 # A job that puts millions of rows aside still publishes at once.
@@ -83,5 +84,4 @@ def _examples(parquet: pq.ParquetFile, most: int) -> list[dict[str, str]]:
 
 
 def _text(value: object) -> str:
-    text = "NULL" if value is None else str(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return shortened("NULL" if value is None else str(value), _LONGEST)

@@ -18,7 +18,7 @@ from scorecast.batch.show.view import (
     View,
 )
 from scorecast.batch.show.words import ends, readable
-from scorecast.texts import aligned
+from scorecast.texts import aligned, shortened
 
 _SIGNS = {"ok": "ok", "info": "-", "look": "LOOK", "bad": "WRONG"}
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -79,8 +79,7 @@ def _cell(cell: Cell) -> str:
         return _levels(cell.counts)
     if isinstance(cell, Bar):
         return "█" * round(cell.value * _BAR)
-    text = _line(cell)
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+    return shortened(_line(cell), _WIDEST)
 
 
 def _line(text: str) -> str:

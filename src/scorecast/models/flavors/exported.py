@@ -14,7 +14,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,12 @@ _MOST_TEXT = 256 << 20  # bytes; the graph of a network of thousands of layers h
 _MODEL = "model"  # what torch.export.save calls the only graph
 _EXAMPLE = re.compile(r"[^!]+\.pt2![^!/]+/data/sample_inputs/model\.pt![^!]+")
 _OF_TENSORS = frozenset(("collections", "torch", "torch._utils"))
+# How torch describes forward(rows) that gives a tensor: a tuple of a tuple and a dict, and a leaf.
+_LEAF: Mapping[str, Any] = {"type": None, "context": None, "children_spec": []}
+_ARGUMENTS = {"type": "builtins.tuple", "context": "null", "children_spec": [_LEAF]}
+_NO_NAMED = {"type": "builtins.dict", "context": "[]", "children_spec": []}
+_TAKES = [1, {**_ARGUMENTS, "children_spec": [_ARGUMENTS, _NO_NAMED]}]
+_GIVES = [1, _LEAF]
 _WEIGHT = re.compile(r"(weight|tensor)_\d+")
 _SYMBOL = re.compile(r"(?:Symbol\('(\w+)'(?:, \w+=True)*\)|([su]\d+))")
 
@@ -51,6 +57,7 @@ class Weight:
         offset: Where it begins, in numbers.
         device: Where it was exported from.
         learned: Whether torch may learn it, by which it chooses how to multiply.
+        is_constant: Whether it is a number in the code of the model, and no part of its state.
     """
 
     entry: str
@@ -60,6 +67,7 @@ class Weight:
     offset: int
     device: str
     learned: bool
+    is_constant: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,11 @@ class Graph:
     ranges: Mapping[str, tuple[int | None, int | None]]
     steps: tuple[Step, ...]
     gives: str
+
+    def devices(self) -> set[str]:
+        """Give the kinds of devices that the model's state was exported from."""
+        held = [each for each in self.weights.values() if not each.is_constant]
+        return {each.device.partition(":")[0] for each in held}
 
 
 def read_graph(file: Path) -> Graph:
@@ -124,8 +137,9 @@ def _graph(archive: zipfile.ZipFile) -> Graph:
         if entry not in names:
             message = f'has no "{name}": export it again with a newer torch'
             raise GraphError(message)
-        if archive.getinfo(entry).file_size > _MOST_TEXT:
-            message = f'has more than {_MOST_TEXT} bytes in "{name}"'
+        info = archive.getinfo(entry)
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size > _MOST_TEXT:
+            message = f'has "{name}" compressed or in more than {_MOST_TEXT} bytes'
             raise GraphError(message)
         return archive.read(entry).decode()
 
@@ -143,16 +157,20 @@ def _graph(archive: zipfile.ZipFile) -> Graph:
         stored |= {name: _weight(f"{root}/{folder}", name, of) for name, of in config.items()}
     module = program["graph_module"]
     graph, signature = module["graph"], module["signature"]
-    if program["guards_code"]:
+    if conditions := program.get("guards_code"):
         message = (
-            f"takes some sizes of its input only, by {len(program['guards_code'])} conditions; "
-            "export it with other dynamic_shapes"
+            f"takes some sizes of its input only, by {len(conditions)} conditions; export it with "
+            "other dynamic_shapes"
         )
         raise GraphError(message)
     takes, weights = _inputs(signature["input_specs"], stored)
     gives = _output(signature["output_specs"])
+    called = module["module_call_graph"][0]["signature"]
+    if json.loads(called["in_spec"]) != _TAKES or json.loads(called["out_spec"]) != _GIVES:
+        message = "takes or gives something else than one tensor"
+        raise GraphError(message)
     ranges = {
-        name: (limits["min_val"], limits["max_val"])
+        name: (_limit(limits["min_val"]), _limit(limits["max_val"]))
         for name, limits in program["range_constraints"].items()
     }
     steps = read_steps(graph["nodes"], (takes, *weights), gives)
@@ -173,7 +191,7 @@ def _weight(folder: str, name: str, declared: Mapping[str, Any]) -> Weight:
         strides=tuple(integer(stride["as_int"]) for stride in meta["strides"]),
         offset=integer(meta["storage_offset"]["as_int"]),
         device=device(meta["device"]).name,
-        learned=bool(declared["is_param"] and meta["requires_grad"]),
+        learned=bool(meta["requires_grad"]),
     )
 
 
@@ -185,8 +203,11 @@ def _inputs(
         ((kind, of),) = spec.items()
         if kind == "user_input" and "as_tensor" in of["arg"]:
             taken.append(of["arg"]["as_tensor"]["name"])
-        elif kind in ("parameter", "buffer", "tensor_constant"):
+        elif kind in ("parameter", "buffer"):
             weights[of["arg"]["name"]] = stored[of[f"{kind}_name"]]
+        elif kind == "tensor_constant":
+            constant = stored[of["tensor_constant_name"]]
+            weights[of["arg"]["name"]] = replace(constant, learned=False, is_constant=True)
         else:
             message = f'takes an input of another kind than tensors, "{kind}"'
             raise GraphError(message)
@@ -201,6 +222,10 @@ def _output(specs: Sequence[Mapping[str, Any]]) -> str:
         message = "gives something else than one tensor, or changes its weights"
         raise GraphError(message)
     return str(specs[0]["user_output"]["arg"]["as_tensor"]["name"])
+
+
+def _limit(value: Any) -> int | None:
+    return None if value is None else integer(value)
 
 
 def _size(size: Mapping[str, Any]) -> int | str:

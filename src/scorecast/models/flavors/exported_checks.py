@@ -63,11 +63,17 @@ def _attention(  # noqa: PLR0913 - the arguments of the operator
 
 
 def _division(left: Any, right: Any, **named: Any) -> None:
-    """Refuse the least whole number divided by -1, which ends the process."""
+    """Refuse the least whole number divided by -1, which ends the process in some versions."""
     del named
-    if not left.is_floating_point():
-        least = -(1 << 8 * left.element_size() - 1)
-        _need(not ((left == least) & (right == -1)).any())
+    tensors = [each for each in (left, right) if hasattr(each, "dtype")]
+    if all(each.dtype.is_signed and not each.is_floating_point() for each in tensors):
+        least = -(1 << 8 * max((each.element_size() for each in tensors), default=0) - 1)
+        if tensors and ((left == least) & (right == -1)).any():
+            message = (
+                "The exported graph of the model divides the least whole number by -1, which has "
+                "no result. Look at the data, or at how the model handles it."
+            )
+            raise InputMismatchError(message)
 
 
 def _alike(tensors: Sequence[Any]) -> bool:
@@ -89,7 +95,10 @@ CHECKS: Mapping[str, Callable[..., None]] = {
     "rnn_relu.input": _recurrent(1),
     "rnn_tanh.input": _recurrent(1),
     "scaled_dot_product_attention.default": _attention,
-    "div.Tensor_mode": _division,
-    "div.Scalar_mode": _division,
+    **dict.fromkeys(("div.Tensor_mode", "div.Scalar_mode"), _division),
+    **dict.fromkeys(("floor_divide.default", "floor_divide.Scalar"), _division),
+    **dict.fromkeys(("remainder.Tensor", "remainder.Scalar"), _division),
+    **dict.fromkeys(("fmod.Tensor", "fmod.Scalar"), _division),
+    **dict.fromkeys(("mod", "floordiv"), _division),
 }
-"""The check of an operator, by its name and overload."""
+"""The check of an operator, by its name and overload; of one of Python by its name."""

@@ -21,7 +21,7 @@ _LEAST_CHECKED = 2  # torch takes fewer rows than it has seen, and so do we
 
 
 @dataclass(frozen=True, slots=True)
-class GraphModule:
+class PlainGraph:
     """Runs a graph, operator by operator, as the module of ``torch.export.load`` does.
 
     Attributes:
@@ -55,7 +55,7 @@ class GraphModule:
         return values[self.graph.gives]
 
 
-def load_graph(torch: Any, file: Path, graph: Graph, *, mapped: bool) -> GraphModule:
+def load_graph(torch: Any, file: Path, graph: Graph, *, mapped: bool) -> PlainGraph:
     """Load the weights of a graph and find its operators.
 
     Runs once per process and model.
@@ -80,15 +80,16 @@ def load_graph(torch: Any, file: Path, graph: Graph, *, mapped: bool) -> GraphMo
     weights = {}
     with zipfile.ZipFile(file) as archive, file.open("rb") as raw:
         pages = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_COPY) if mapped else None
-        stored: dict[tuple[str, str], Any] = {}
+        stored: dict[tuple[str, str, str], Any] = {}
         for name, weight in graph.weights.items():
-            key = weight.entry, weight.dtype
+            key = weight.entry, weight.dtype, weight.device
             if key not in stored:  # several weights may be parts of one
                 numbers = _numbers(archive, weight.entry, pages)
-                stored[key] = _flat_tensor(torch, getattr(torch, weight.dtype), *numbers)
-            tensor = _shaped(stored[key], weight).to(weight.device)
+                flat = _flat_tensor(torch, getattr(torch, weight.dtype), *numbers)
+                stored[key] = flat.to(weight.device)
+            tensor = _shaped(stored[key], weight)
             weights[name] = torch.nn.Parameter(tensor) if weight.learned else tensor
-    return GraphModule(replace(graph, steps=steps), weights, functions)
+    return PlainGraph(replace(graph, steps=steps), weights, functions)
 
 
 def _ready(torch: Any, step: Step) -> Step:
@@ -107,7 +108,7 @@ def _numbers(
     """Give what holds the bytes of an entry, where they begin and how many they are."""
     info = archive.getinfo(entry)
     if info.compress_type != zipfile.ZIP_STORED:
-        message = f'The weights "{entry}" are compressed; torch writes them as they are.'
+        message = f'The weights "{_named(entry)}" are compressed. Save or export the model again.'
         raise ModelLoadError(message)
     try:
         with archive.open(info) as opened:  # compares the two headers of the entry
@@ -123,7 +124,13 @@ def _numbers(
 
 
 def _damaged(entry: str) -> ModelLoadError:
-    return ModelLoadError(f'The weights "{entry}" are damaged. Fetch or save the model again.')
+    message = f'The weights "{_named(entry)}" are damaged. Fetch or save the model again.'
+    return ModelLoadError(message)
+
+
+def _named(entry: str) -> str:
+    """Leave out the folder, which has any name."""
+    return entry.partition("/")[2]
 
 
 def _flat_tensor(torch: Any, dtype: Any, buffer: Any, start: int, length: int) -> Any:
@@ -139,7 +146,10 @@ def _shaped(flat: Any, weight: Weight) -> Any:
     reach = sum((size - 1) * step for size, step in zip(weight.sizes, weight.strides, strict=True))
     empty = math.prod(weight.sizes) == 0
     if min(numbers) < 0 or not (empty or weight.offset + reach < len(flat)):
-        message = f'The weights "{weight.entry}" are fewer than the graph declares.'
+        message = (
+            f'The weights "{_named(weight.entry)}" are fewer than the graph declares. Fetch or '
+            "save the model again."
+        )
         raise ModelLoadError(message)
     return flat.as_strided(weight.sizes, weight.strides, weight.offset)
 
@@ -170,7 +180,7 @@ def _worded(graph: Graph, size: int | str) -> str:
     low, high = graph.ranges.get(size, (None, None))
     if high is None:
         return "any" if low is None or low <= _LEAST_CHECKED else f"{low} or more"
-    return f"{low or 0} to {high}"
+    return f"{low if low and low > _LEAST_CHECKED else 0} to {high}"
 
 
 def _given(values: Mapping[str, Any], argument: Any) -> Any:

@@ -125,8 +125,9 @@ def _step(node: Mapping[str, Any]) -> Step:
             positional.append(argument)
         else:
             named[_text(given["name"])] = argument
-    if target in PYTHON and any(isinstance(each, str) for each in (*positional, *named.values())):
-        message = f'gives "{target}" a text'
+    given_to_python = (*positional, *named.values()) if target in PYTHON else ()
+    if any(isinstance(each, str | list) for each in given_to_python):
+        message = f'gives "{target}" a text or a list'
         raise GraphError(message)
     gives = tuple(map(_names, node["outputs"]))
     return Step(target, tuple(positional), named, gives[0] if len(gives) == 1 else gives or None)

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -211,16 +212,14 @@ def _load_pickled(torch: Any, file: Path, *, mapped: bool) -> Any:
 def _load_exported(torch: Any, files: ModelFiles, file: Path, asked: str | None) -> Predictor:
     try:
         graph = read_graph(file)
-    except GraphError:
+        # The same predictions without the import of torch.export, which takes seconds.
+        module = load_graph(torch, file, graph, mapped=files.shared is not None)
+        devices = graph.devices()
+    except (GraphError, ModelLoadError):
         if files.no_pickle:
             raise
         module = torch.export.load(file).module()
-        tensors = [*module.parameters(), *module.buffers()]
-    else:
-        # The same predictions without the import of torch.export, which takes seconds.
-        module = load_graph(torch, file, graph, mapped=files.shared is not None)
-        tensors = list(module.weights.values())
-    devices = {tensor.device.type for tensor in tensors}
+        devices = {each.device.type for each in chain(module.parameters(), module.buffers())}
     home = devices.pop() if len(devices) == 1 else None
     if asked and home and torch.device(asked).type != home:
         message = (
