@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -117,9 +118,10 @@ def test_texts_are_counted_one_by_one(parts):
     merged = profile(pa.array([], pa.string()))
     for part in parts:
         merged.merge(as_sent(profile(pa.array(part, pa.string()))))
-    texts = pd.Series([text for part in parts for text in part if text is not None], dtype=object)
-    assert merged.frequent.counts == texts.value_counts().to_dict()
-    assert merged.distinct.estimate == texts.nunique()
+    # Not by pandas, which took "" and "\0" for one text before its version 3.
+    texts = Counter(text for part in parts for text in part if text is not None)
+    assert merged.frequent.counts == texts
+    assert merged.distinct.estimate == len(texts)
     assert merged.null == sum(text is None for part in parts for text in part)
 
 
