@@ -75,7 +75,7 @@ def test_all_rows_may_be_bad(job):
     assert pq.read_table(job.output).column_names == ["rid", "bad", "prediction"]
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("ERROR_PATTERNS", "20"))))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("ERROR_PATTERNS", "30"))))
 def test_rows_are_balanced_for_any_pattern_of_errors(job, seed):
     """Whatever rows fail, in whatever files and units, every row is accounted for once."""
     chance = random.Random(seed)

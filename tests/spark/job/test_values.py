@@ -311,14 +311,17 @@ spark.stop()
 """
 
 
-def test_times_do_not_depend_on_the_zone_of_the_processes(job, run_python, options_of_times):
+@pytest.mark.parametrize("processes", ["Asia/Kathmandu", "America/St_Johns"])
+def test_times_do_not_depend_on_the_zone_of_the_processes(
+    job, run_python, options_of_times, processes
+):
     """Nor on where driver, JVM and workers believe to be."""
     outputs = {zone: job.folder / zone.replace("/", " ") for zone in ("UTC", "Asia/Kathmandu")}
     options = {
         zone: {**options_of_times, "input": str(job.input), "output": str(output)}
         for zone, output in outputs.items()
     }
-    done = run_python(ELSEWHERE, json.dumps(options), TZ="America/St_Johns")
+    done = run_python(ELSEWHERE, json.dumps(options), TZ=processes)
     assert done.returncode == 0, done.stderr[-3000:]
     for output in outputs.values():
         assert_times_are_kept(output)

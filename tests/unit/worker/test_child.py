@@ -241,13 +241,13 @@ def test_a_process_that_leaves_its_connection_is_named(plan_of, monkeypatch):
 
 def test_the_row_that_crashes_is_found(plan_of):
     """One row of a batch ends the process; all others have their prediction."""
-    rows = batch(*range(4))
+    rows = batch(*range(12))
 
-    with Child(plan_of(doubling(2, lambda: ctypes.string_at(0))), timeout=None) as child:
+    with Child(plan_of(doubling(7, lambda: ctypes.string_at(0))), timeout=None) as child:
         found = isolate_rows(rows, child.predict, pa.float64())
 
-    assert found.predictions.to_pylist() == [None if x == 2 else 2.0 * x for x in range(4)]
-    assert {row: type(error) for row, error in found.errors.items()} == {2: WorkerDiedError}
+    assert found.predictions.to_pylist() == [None if x == 7 else 2.0 * x for x in range(12)]
+    assert {row: type(error) for row, error in found.errors.items()} == {7: WorkerDiedError}
 
 
 def test_the_row_that_hangs_is_found(plan_of):

@@ -29,9 +29,7 @@ from scorecast.packing import pack
 from scorecast.worker import handle as handles
 from scorecast.worker.handle import ModelHandle
 
-# The first finds no copy, the others one that was harmed.
-ROUNDS = 5
-RACES = 50
+ROUNDS = 50
 
 # Does to a file what it is told, as another process of this user would.
 SWAPPER = """
@@ -138,7 +136,7 @@ def outcome(handle: ModelHandle) -> str:
 def test_a_model_swapped_before_it_is_loaded_is_refused(
     world: Any, swapper: Swapper, how: str
 ) -> None:
-    """Each time, also when the file keeps its time and size of before."""
+    """Each of fifty times, also when the file keeps its time and size of before."""
     make, name, bad = world
 
     def swap(directory: Path) -> None:
@@ -187,7 +185,7 @@ def test_a_race_never_ends_with_the_wrong_model(
             os.sched_yield()
 
     found = []
-    for number in range(RACES):
+    for number in range(ROUNDS):
         steps[0] = number * 40
         found.append(outcome(make(swap)))
         swapper.done()
