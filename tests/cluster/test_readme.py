@@ -123,8 +123,11 @@ def test_shell_examples(few, repository):
         assert done.returncode == 0, command + (done.stdout + done.stderr)[-3000:]
 
 
-def run_examples(few, words, command):
-    """Run the three examples of a command's help as they stand there, in their order."""
+@pytest.mark.parametrize(
+    ("words", "command"), [leaf for leaf in leaves(group) if leaf[0] not in NEED_A_SERVER]
+)
+def test_examples_of_help(few, words, command):
+    """Each of the three examples of a command's help runs as it stands there, in their order."""
     text = CliRunner().invoke(group, [*words.split(), "--help"]).output
     shown = re.sub("^  ", "", text, flags=re.MULTILINE)
     assert len(command.examples) == 3
@@ -133,20 +136,6 @@ def run_examples(few, words, command):
         assert f"{example}\n" in shown
         done = few(example)
         assert done.returncode == 0, example + (done.stdout + done.stderr)[-3000:]
-
-
-@pytest.mark.parametrize(
-    ("words", "command"),
-    [leaf for leaf in leaves(group) if leaf[0] not in (*NEED_A_SERVER, "batch-predict")],
-)
-def test_examples_of_help(few, words, command):
-    """The three examples of a command's help run."""
-    run_examples(few, words, command)
-
-
-def test_examples_of_a_job(few):
-    """They run."""
-    run_examples(few, "batch-predict", dict(leaves(group))["batch-predict"])
 
 
 def test_the_file_of_a_job(few):

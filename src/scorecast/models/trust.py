@@ -27,7 +27,9 @@ MODES: tuple[TrustMode, ...] = get_args(TrustMode)
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MOST_NAMED = 5
-_LONGEST = 1_000  # characters
+# Characters of a reason, and of a file's name in it.
+_LONGEST = 1_000
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ def why_code_runs(
         reasons.append(f'MLmodel names the code directory "{info.pyfunc.code}"')
     if read := [each for each in pickles if not is_example(each)]:
         more = len(read) - _MOST_NAMED
-        names = [shortened(each.path, _LONGEST // _MOST_NAMED // 2) for each in read[:_MOST_NAMED]]
+        names = [shortened(each.path, _LONGEST_NAME) for each in read[:_MOST_NAMED]]
         listed = ", ".join(f'"{name}"' for name in names)
         listed += f" and {more} more" if more > 0 else ""
         reasons.append(f"{listed} {'is a pickle' if len(read) == 1 else 'are pickles'}")

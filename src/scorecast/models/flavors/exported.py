@@ -32,6 +32,7 @@ from scorecast.models.pickles import PickledFile
 
 _SCHEMA = 8
 _MOST_TEXT = 256 << 20  # bytes; the graph of a network of thousands of layers has a tenth
+_TAKEN_ANYHOW = 2
 _MODEL = "model"  # what torch.export.save calls the only graph
 _EXAMPLE = re.compile(r"[^!]+\.pt2![^!/]+/data/sample_inputs/model\.pt![^!]+")
 _OF_TENSORS = frozenset(("collections", "torch", "torch._utils"))
@@ -170,7 +171,7 @@ def _graph(archive: zipfile.ZipFile) -> Graph:
         message = "takes or gives something else than one tensor"
         raise GraphError(message)
     ranges = {
-        name: (_limit(limits["min_val"]), _limit(limits["max_val"]))
+        name: (_least(limits["min_val"]), _limit(limits["max_val"]))
         for name, limits in program["range_constraints"].items()
     }
     steps = read_steps(graph["nodes"], (takes, *weights), gives)
@@ -226,6 +227,12 @@ def _output(specs: Sequence[Mapping[str, Any]]) -> str:
 
 def _limit(value: Any) -> int | None:
     return None if value is None else integer(value)
+
+
+def _least(value: Any) -> int | None:
+    """Give the least length that is checked: torch takes one row where it has seen two."""
+    least = _limit(value)
+    return None if least is None or least <= _TAKEN_ANYHOW else least
 
 
 def _size(size: Mapping[str, Any]) -> int | str:

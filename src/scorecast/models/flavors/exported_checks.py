@@ -66,14 +66,15 @@ def _division(left: Any, right: Any, **named: Any) -> None:
     """Refuse the least whole number divided by -1, which ends the process in some versions."""
     del named
     tensors = [each for each in (left, right) if hasattr(each, "dtype")]
-    if all(each.dtype.is_signed and not each.is_floating_point() for each in tensors):
-        least = -(1 << 8 * max((each.element_size() for each in tensors), default=0) - 1)
-        if tensors and ((left == least) & (right == -1)).any():
-            message = (
-                "The exported graph of the model divides the least whole number by -1, which has "
-                "no result. Look at the data, or at how the model handles it."
-            )
-            raise InputMismatchError(message)
+    if not tensors or any(each.is_floating_point() or not each.dtype.is_signed for each in tensors):
+        return
+    least = -(1 << 8 * max(each.element_size() for each in tensors) - 1)
+    if ((left == least) & (right == -1)).any():
+        message = (
+            "The exported graph of the model divides the least whole number by -1, which has no "
+            "result. Look at the data, or at how the model handles it."
+        )
+        raise InputMismatchError(message)
 
 
 def _alike(tensors: Sequence[Any]) -> bool:

@@ -98,7 +98,7 @@ PYTHON: Mapping[str, Callable[..., Any]] = {
         *(operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge),
     )
 }
-"""Functions of Python by how a graph spells them; they take numbers and tensors, no texts."""
+"""Functions of Python by how a graph spells them; they take numbers and tensors alone."""
 
 
 def is_known(target: str) -> bool:

@@ -17,7 +17,6 @@ from scorecast.models.flavors.exported_operators import operator_of
 from scorecast.models.flavors.exported_steps import Constant, Device, Names, Step, Value
 
 _HEADER = 30  # bytes of an entry's own header before its name, by the format of zip
-_LEAST_CHECKED = 2  # torch takes fewer rows than it has seen, and so do we
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def _check_shape(graph: Graph, shape: tuple[int, ...]) -> None:
             continue
         low, high = graph.ranges.get(size, (None, None))
         fits = fits and lengths.setdefault(size, length) == length
-        fits = fits and (low is None or low <= _LEAST_CHECKED or length >= low)
+        fits = fits and (low is None or length >= low)
         fits = fits and (high is None or length <= high)
     if not fits:
         wanted = ", ".join(_worded(graph, size) for size in graph.sizes)
@@ -179,8 +178,8 @@ def _worded(graph: Graph, size: int | str) -> str:
         return str(size)
     low, high = graph.ranges.get(size, (None, None))
     if high is None:
-        return "any" if low is None or low <= _LEAST_CHECKED else f"{low} or more"
-    return f"{low if low and low > _LEAST_CHECKED else 0} to {high}"
+        return "any" if low is None else f"{low} or more"
+    return f"{low or 0} to {high}"
 
 
 def _given(values: Mapping[str, Any], argument: Any) -> Any:
